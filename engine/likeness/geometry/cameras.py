@@ -69,7 +69,7 @@ class Camera:
         down. `pivot` (head space, metres) keeps its place in the picture.
         """
         turn_yaw = rotvec_to_rotmat(np.array([0.0, yaw, 0.0]))
-        turn_pitch = rotvec_to_rotmat(np.array([-pitch, 0.0, 0.0]))
+        turn_pitch = rotvec_to_rotmat(np.array([pitch, 0.0, 0.0]))
         rotation = turn_pitch @ self.rotation @ turn_yaw
         pose = np.eye(4)
         pose[:3, :3] = rotation
