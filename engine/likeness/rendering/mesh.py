@@ -1,0 +1,113 @@
+"""A z-buffer rasterizer for triangle meshes: which triangle does a pixel see, where on it, how far away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit, prange
+
+from likeness.geometry.cameras import Camera
+from likeness.geometry.frames import vertex_normals
+
+NEAR = 0.01
+"""Triangles with a corner nearer than this (metres, along the view axis) are left out whole."""
+BAND_ROWS = 16
+
+
+@dataclass(frozen=True)
+class MeshRaster:
+    """What the camera sees of a mesh, sampled at pixel centres; the nearest triangle wins, from either side."""
+
+    triangle: Int[np.ndarray, "H W"]
+    """int32, -1 where nothing is seen."""
+    bary: Float[np.ndarray, "H W 3"]
+    """float32, perspective-correct barycentric coordinates; zero where nothing is seen."""
+    depth: Float[np.ndarray, "H W"]
+    """float32, metres along the view axis; inf where nothing is seen."""
+
+    @property
+    def covered(self) -> np.ndarray:
+        """The (H,W) bool mask of pixels that see the mesh."""
+        return self.triangle >= 0
+
+    def interpolate(self, faces: Int[np.ndarray, "F 3"], values: Float[np.ndarray, "V C"]) -> np.ndarray:
+        """Spread values at the vertices over the picture, (H,W,C); zero where nothing is seen."""
+        values = np.asarray(values, np.float32)
+        spread = np.zeros((*self.triangle.shape, values.shape[1]), np.float32)
+        seen = self.covered
+        spread[seen] = np.einsum("pk,pkc->pc", self.bary[seen], values[faces[self.triangle[seen]]])
+        return spread
+
+
+def rasterize_mesh(camera: Camera, vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> MeshRaster:
+    """Rasterize a mesh in head space (metres). Between equally near triangles the lower index wins."""
+    in_camera = camera.transform(np.asarray(vertices, np.float64))
+    depth = np.where(in_camera[:, 2] > NEAR, in_camera[:, 2], np.nan)
+    pixels = (in_camera @ camera.K.T)[:, :2] / depth[:, None]
+    return MeshRaster(*_rasterize(pixels[faces], (1 / depth)[faces], camera.width, camera.height))
+
+
+def shade(
+    raster: MeshRaster,
+    vertices: Float[np.ndarray, "V 3"],
+    faces: Int[np.ndarray, "F 3"],
+    colors: Float[np.ndarray, "V 3"],
+    *,
+    light: tuple[float, float, float] = (0.2, 0.4, 1.0),
+    background: tuple[float, float, float] = (0.5, 0.5, 0.5),
+) -> Float[np.ndarray, "H W 3"]:
+    """Shade vertex colours (0..1) with a far light and smooth normals, Lambert plus 35 % ambient.
+
+    `light` points from the head to the light, in head space. Returns float32 in 0..1.
+    """
+    normal = raster.interpolate(faces, vertex_normals(np.asarray(vertices, np.float64), faces))
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
+    lambert = np.clip(normal @ (np.asarray(light) / np.linalg.norm(light)), 0, 1)
+    lit = raster.interpolate(faces, colors) * (0.35 + 0.65 * lambert[..., None])
+    return np.where(raster.covered[..., None], np.clip(lit, 0, 1), background).astype(np.float32)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _rasterize(pixels, inverse_depth, width, height):
+    """Fill the picture in bands of rows, one thread each, so that threads never share a pixel.
+
+    `pixels` (F,3,2) and `inverse_depth` (F,3) at the corners; NaN marks a corner behind the camera.
+    """
+    triangle = np.full((height, width), -1, np.int32)
+    bary = np.zeros((height, width, 3), np.float32)
+    depth = np.full((height, width), np.inf, np.float32)
+    for band in prange((height + BAND_ROWS - 1) // BAND_ROWS):
+        top = band * BAND_ROWS
+        bottom = min(height, top + BAND_ROWS)
+        for face in range(len(pixels)):
+            _fill(pixels[face], inverse_depth[face], face, top, bottom, triangle, bary, depth)
+    return triangle, bary, depth
+
+
+@njit(cache=True, error_model="numpy")
+def _fill(corner, inverse_depth, face, top, bottom, triangle, bary, depth):
+    """Draw one triangle's part between the rows `top` and `bottom`."""
+    ax, ay, bx, by, cx, cy = corner[0, 0], corner[0, 1], corner[1, 0], corner[1, 1], corner[2, 0], corner[2, 1]
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    if not abs(area) > 1e-12:  # true of NaN too
+        return
+    top = max(top, int(np.ceil(max(min(ay, by, cy), -1.0) - 0.5)))
+    bottom = min(bottom, int(np.floor(min(max(ay, by, cy), bottom + 1.0) - 0.5)) + 1)
+    left = max(0, int(np.ceil(max(min(ax, bx, cx), -1.0) - 0.5)))
+    right = min(triangle.shape[1], int(np.floor(min(max(ax, bx, cx), triangle.shape[1] + 1.0) - 0.5)) + 1)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            px, py = x + 0.5, y + 0.5
+            u = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
+            v = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
+            w = 1.0 - u - v
+            if u < -1e-9 or v < -1e-9 or w < -1e-9:  # a hair's breadth of overlap, so that shared edges leave no hole
+                continue
+            u, v, w = u * inverse_depth[0], v * inverse_depth[1], w * inverse_depth[2]
+            z = 1.0 / (u + v + w)
+            if np.float32(z) < depth[y, x]:
+                depth[y, x] = z
+                triangle[y, x] = face
+                bary[y, x, 0], bary[y, x, 1], bary[y, x, 2] = u * z, v * z, w * z
