@@ -108,7 +108,7 @@ class Avatar:
     rig: Rig
     gaussians: BoundGaussians
     view: PortraitView
-    portrait: Array[np.ndarray, "H W 3"]
-    """The photograph, upright, uint8 sRGB."""
-    thumbnail: Array[np.ndarray, "h w 4"]
-    """A render of the head, uint8 sRGB with straight alpha."""
+    portrait_png: bytes
+    """The photograph, upright: a PNG of 8-bit sRGB, as large as the view says."""
+    thumbnail_png: bytes
+    """A render of the head: a PNG of 8-bit sRGB with straight alpha."""
