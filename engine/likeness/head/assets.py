@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,3 +74,13 @@ REGION_NAMES: tuple[str, ...] = (
     "lashes_right",
 )
 """Named regions; `face` is the skin of the face that belongs to no finer region. Left is the subject's."""
+
+
+def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the sha256 of the arrays' names, types, shapes and values, in the names' order: a model's identity."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
