@@ -24,6 +24,10 @@ class DetectedFace:
 
     landmarks: Float[np.ndarray, "478 2"]
     """MediaPipe's 478 landmarks (468 to 477 are the irises)."""
+    yaw: float = 0.0
+    """Degrees, positive when the face looks towards the picture's right; an estimate, low beyond 60."""
+    spread: float = 0.0
+    """Standard deviation of the landmarks between crops over the face's size: high where they are guessed."""
 
     @property
     def width(self) -> float:

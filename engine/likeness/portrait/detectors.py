@@ -1,0 +1,114 @@
+"""MediaPipe's embedded models, started once, quietly, and called on square pictures.
+
+Every model is one of those inside the mediapipe 0.10.21 wheel; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+MESH_MIN_CONFIDENCE = 0.5
+BOX_MIN_CONFIDENCE = 0.35
+
+
+@contextmanager
+def silenced_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to the null device: MediaPipe's C++ side logs there before any log level applies."""
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+def _started(create: Callable[[Any], Any]) -> Any:
+    """Build a MediaPipe solution; the import waits until here because it takes most of a second."""
+    with silenced_stderr():
+        import mediapipe
+
+        return create(mediapipe.solutions)
+
+
+def _process(model: Any, rgb: UInt8[np.ndarray, "S S 3"]) -> Any:
+    with silenced_stderr():
+        return model.process(np.ascontiguousarray(rgb))
+
+
+@lru_cache(maxsize=1)
+def _mesh_model() -> Any:
+    return _started(
+        lambda mp: mp.face_mesh.FaceMesh(
+            static_image_mode=True,
+            max_num_faces=1,
+            refine_landmarks=True,
+            min_detection_confidence=MESH_MIN_CONFIDENCE,
+        )
+    )
+
+
+@lru_cache(maxsize=2)
+def _box_model(model_selection: int) -> Any:
+    return _started(
+        lambda mp: mp.face_detection.FaceDetection(
+            model_selection=model_selection, min_detection_confidence=BOX_MIN_CONFIDENCE
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _selfie_model() -> Any:
+    return _started(lambda mp: mp.selfie_segmentation.SelfieSegmentation(model_selection=0))
+
+
+@lru_cache(maxsize=1)
+def _pose_model() -> Any:
+    return _started(
+        lambda mp: mp.pose.Pose(
+            static_image_mode=True, model_complexity=1, enable_segmentation=True, min_detection_confidence=0.3
+        )
+    )
+
+
+def detect_mesh(rgb: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "478 3"] | None:
+    """Find one face's 478 landmarks in a square picture: x and y in its pixels, z (away) likewise; None without one."""
+    found = _process(_mesh_model(), rgb).multi_face_landmarks
+    if not found:
+        return None
+    return np.array([(point.x, point.y, point.z) for point in found[0].landmark]) * rgb.shape[0]
+
+
+def detect_boxes(rgb: UInt8[np.ndarray, "S S 3"], *, full_range: bool) -> Float[np.ndarray, "N 5"]:
+    """Find faces in a square picture: left, top, width, height in its pixels, and the score."""
+    found = _process(_box_model(int(full_range)), rgb).detections or []
+    rows = [
+        (box.xmin, box.ymin, box.width, box.height, detection.score[0] / rgb.shape[0])
+        for detection in found
+        for box in [detection.location_data.relative_bounding_box]
+    ]
+    return np.array(rows).reshape(-1, 5) * rgb.shape[0]
+
+
+def segment_selfie(rgb: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "S S"]:
+    """Estimate how likely each pixel is a person (MediaPipe selfie segmentation, 256² inside)."""
+    return np.asarray(_process(_selfie_model(), rgb).segmentation_mask, np.float32)
+
+
+def segment_pose(rgb: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "S S"] | None:
+    """Estimate how likely each pixel is the main person (MediaPipe Pose's mask); None where it sees no body."""
+    mask = _process(_pose_model(), rgb).segmentation_mask
+    return None if mask is None else np.asarray(mask, np.float32)
