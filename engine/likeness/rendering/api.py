@@ -1,12 +1,77 @@
 """One `rasterize` for every caller; which backend runs follows from where the tensors live.
 
-Sketch of the signature, to be kept:
-
-    rasterize(means, covars, opacities, colors, viewmat, K, width, height, background=None) -> Rendering
-
-means (N,3), covars (N,3,3), opacities (N,), colors (N,3) float32 torch tensors in head space; viewmat (4,4)
-T_camera_head and K (3,3), OpenCV; background (3,) or None (black, so rgb is premultiplied).
-Rendering(rgb (H,W,3), alpha (H,W), depth (H,W)): depth is the alpha-weighted mean view depth, metres, 0 where empty.
 Published rules (Kerbl et al. 2023; gsplat): +0.3 px low-pass on the 2-D covariance, alpha capped at 0.99, skipped under
 1/255, a pixel is finished when its transmittance falls under 1e-4, exact global order by view depth.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from likeness.geometry.cameras import Camera
+from likeness.rendering.cpu import CpuRasterize, draw
+from likeness.rendering.projection import Scene, make_view
+
+ArrayT = TypeVar("ArrayT", np.ndarray, Tensor)
+
+
+@dataclass(frozen=True)
+class Rendering(Generic[ArrayT]):
+    """A picture of Gaussians, float32."""
+
+    rgb: ArrayT
+    """(H,W,3), over the background; premultiplied by alpha where there was none."""
+    alpha: ArrayT
+    """(H,W)."""
+    depth: ArrayT
+    """(H,W), the alpha-weighted mean depth along the view axis, metres; 0 where nothing is seen. Not differentiable."""
+
+
+def rasterize(
+    means: Float[Tensor, "N 3"],
+    covars: Float[Tensor, "N 3 3"],
+    opacities: Float[Tensor, "N"],
+    colors: Float[Tensor, "N 3"],
+    viewmat: Float[Tensor, "4 4"],
+    K: Float[Tensor, "3 3"],
+    width: int,
+    height: int,
+    background: Float[Tensor, "3"] | None = None,
+) -> Rendering[Tensor]:
+    """Draw Gaussians in head space (metres, float32, sRGB); rgb and alpha carry gradients back to the first four.
+
+    viewmat is T_camera_head, OpenCV; K has no skew. The gradient of `covars` is symmetric. Gaussians nearer than 1 cm
+    or with NaN are left out. Without a background rgb is over black. On CUDA tensors gsplat draws.
+    Errors: MachineError `gsplat.missing`.
+    """
+    background = torch.zeros(3) if background is None else background
+    if means.is_cuda:
+        from likeness.rendering.cuda import rasterize_cuda  # gsplat is optional and slow to import
+
+        return Rendering(
+            *rasterize_cuda(means, covars, opacities, colors, viewmat, K, width, height, background.to(means))
+        )
+    view = make_view(viewmat.detach().numpy(), K.detach().numpy(), width, height)
+    return Rendering(*CpuRasterize.apply(means, covars, opacities, colors, view, background.detach().float().numpy()))
+
+
+def render(
+    camera: Camera,
+    means: Float[np.ndarray, "N 3"],
+    covars: Float[np.ndarray, "N 3 3"],
+    opacities: Float[np.ndarray, "N"],
+    colors: Float[np.ndarray, "N 3"],
+    *,
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Rendering[np.ndarray]:
+    """Draw Gaussians on the CPU without gradients; otherwise as `rasterize`."""
+    scene = Scene(*(np.ascontiguousarray(array, np.float32) for array in (means, covars, opacities, colors)))
+    view = make_view(camera.T_camera_head, camera.K, camera.width, camera.height)
+    picture = draw(scene, view, np.array(background, np.float32)).picture
+    return Rendering(picture.rgb, picture.alpha, picture.depth)

@@ -1,0 +1,50 @@
+"""One rule for threads: nobody spins, and work is handed out in small pieces.
+
+numba's and torch's thread pools wait for each other's cores by spinning; beside two busy processes that made a
+refinement 25 times slower. So our kernels run on plain threads that sleep while they wait and take the next piece of
+work when they are free, and torch's pool is told to sleep at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+
+def configure_threads() -> None:
+    """Let OpenMP pools sleep instead of spin. Only has an effect before torch or numba is first imported."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parallel_for(kernel: Callable[..., None], count: int, chunk: int, *args: object) -> None:
+    """Call kernel(begin, end, *args) for pieces of range(count), `chunk` long, on every core.
+
+    The kernel must release the GIL (numba's `nogil=True`), and what it writes for an index must not depend on the
+    piece the index falls into: then the result has the same bits however the threads run.
+    """
+    begins = itertools.count(0, chunk)
+
+    def drain() -> None:
+        while (begin := next(begins)) < count:
+            kernel(begin, min(begin + chunk, count), *args)
+
+    helpers = min(core_count() - 1, (count - 1) // chunk)
+    waiting = [_pool(os.getpid()).submit(drain) for _ in range(helpers)]
+    drain()
+    for helper in waiting:
+        helper.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(_process: int) -> ThreadPoolExecutor:
+    """Return the helper threads; keyed by the process, for threads do not survive a fork."""
+    return ThreadPoolExecutor(max(core_count() - 1, 1), thread_name_prefix="likeness-kernel")

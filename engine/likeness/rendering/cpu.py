@@ -1,0 +1,72 @@
+"""The CPU rasterizer: numba kernels strung together, and their torch autograd function."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from likeness.geometry.threads import parallel_for
+from likeness.rendering.binning import Bins, bin_splats
+from likeness.rendering.blending import Picture, blend, blend_backward
+from likeness.rendering.projection import MOMENTS, SPLAT, Scene, View, project, project_backward
+
+GAUSSIANS_PER_PIECE = 4096
+TILES_PER_PIECE = 16
+
+
+class Drawing(NamedTuple):
+    """A picture and all that its backward pass needs."""
+
+    scene: Scene
+    view: View
+    splats: np.ndarray
+    bins: Bins
+    picture: Picture
+
+
+def draw(scene: Scene, view: View, background: np.ndarray) -> Drawing:
+    """Draw Gaussians (C-contiguous float32 arrays) over a background colour (3,) float32."""
+    splats = np.empty(len(scene.means), SPLAT)
+    parallel_for(project, len(splats), GAUSSIANS_PER_PIECE, scene, view, splats)
+    bins = bin_splats(splats, view)
+    size, tiles = (view.height, view.width), bins.tiles_x * bins.tiles_y
+    picture = Picture(np.empty((*size, 3), np.float32), np.empty(size, np.float32), np.empty(size, np.float32),
+                      np.empty(tiles, np.int64))  # fmt: skip
+    parallel_for(blend, tiles, TILES_PER_PIECE, splats, bins, background, picture)
+    return Drawing(scene, view, splats, bins, picture)
+
+
+def draw_backward(drawing: Drawing, rgb_grad: np.ndarray, alpha_grad: np.ndarray) -> Scene:
+    """Return the gradients of the scene, given those of the picture (C-contiguous float32)."""
+    scene, view, splats, bins, picture = drawing
+    moments = np.zeros((len(bins.slot), MOMENTS), np.float32)
+    parallel_for(
+        blend_backward, len(picture.end), TILES_PER_PIECE, splats, bins, picture, rgb_grad, alpha_grad, moments
+    )
+    grads = Scene(*(np.zeros_like(array) for array in scene))
+    parallel_for(
+        project_backward, len(splats), GAUSSIANS_PER_PIECE, scene, view, splats, bins.first_slot, moments, grads
+    )
+    return grads
+
+
+class CpuRasterize(torch.autograd.Function):
+    """`draw` for torch: gradients flow from rgb and alpha to means, covars, opacities and colors."""
+
+    @staticmethod
+    def forward(ctx, means, covars, opacities, colors, view, background):  # noqa: D102
+        scene = Scene(*(tensor.detach().contiguous().numpy() for tensor in (means, covars, opacities, colors)))
+        ctx.drawing = draw(scene, view, background)
+        picture = ctx.drawing.picture
+        rgb, alpha, depth = (torch.from_numpy(array) for array in (picture.rgb, picture.alpha, picture.depth))
+        ctx.mark_non_differentiable(depth)
+        ctx.save_for_backward(means, covars, opacities, colors, rgb, alpha)
+        return rgb, alpha, depth
+
+    @staticmethod
+    def backward(ctx, rgb_grad, alpha_grad, _):  # noqa: D102
+        _ = ctx.saved_tensors  # raises if one of them was changed in place; the drawing shares their memory
+        grads = draw_backward(ctx.drawing, rgb_grad.contiguous().numpy(), alpha_grad.contiguous().numpy())
+        return *(torch.from_numpy(array) for array in grads), None, None
