@@ -1,0 +1,3 @@
+from likeness.cli.program import main
+
+__all__ = ["main"]

@@ -1,0 +1,103 @@
+"""Drive an avatar: controls and bones in, posed Gaussians and pictures out. Prepared once, driven many times."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from likeness.binding.pose import pose
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.avatar import Avatar, Rig
+from likeness.contract.errors import UsageError
+from likeness.geometry.cameras import Camera
+from likeness.head.model import PreparedHead, forward, prepare_rig
+from likeness.rendering.api import rasterize
+
+COEFFICIENT_LIMIT = 10.0
+
+
+class Expression(NamedTuple):
+    """What the face does in one frame."""
+
+    controls: Float[np.ndarray, "E"]
+    pose: Float[np.ndarray, "J 3"]
+    """Rotation vectors of the joints, radians."""
+
+
+@dataclass(frozen=True)
+class DrivenAvatar:
+    """An avatar with all that does not change from frame to frame."""
+
+    avatar: Avatar
+    head: PreparedHead
+    opacities: torch.Tensor
+    colors: torch.Tensor
+
+
+def prepare_avatar(avatar: Avatar) -> DrivenAvatar:
+    """Prepare an avatar for many frames."""
+    gaussians = avatar.gaussians
+    return DrivenAvatar(
+        avatar=avatar,
+        head=prepare_rig(avatar.rig),
+        opacities=torch.from_numpy(gaussians.opacities),
+        colors=torch.from_numpy(gaussians.colors),
+    )
+
+
+def neutral(avatar: Avatar) -> Expression:
+    """Return the face at rest: every control and joint at zero."""
+    return Expression(np.zeros_like(avatar.view.controls), np.zeros_like(avatar.view.pose))
+
+
+def portrait_expression(avatar: Avatar) -> Expression:
+    """Return what the face does in the photograph."""
+    return Expression(avatar.view.controls, avatar.view.pose)
+
+
+def with_controls(rig: Rig, expression: Expression, values: Mapping[str, float]) -> Expression:
+    """Return the expression with the named controls set. Errors: UsageError `control.unknown`, `control.range`."""
+    controls = expression.controls.copy()
+    for name, value in values.items():
+        controls[_control_index(rig, name)] = _checked(name, value)
+    return expression._replace(controls=controls)
+
+
+def pose_avatar(
+    driven: DrivenAvatar, expression: Expression
+) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
+    """Return the posed Gaussians' means and covariances, head space, metres."""
+    vertices = forward(driven.head, expression.controls, expression.pose)
+    return pose(driven.avatar.gaussians, vertices, driven.avatar.rig.faces)
+
+
+def render_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Float[np.ndarray, "H W 4"]:
+    """Draw the avatar: premultiplied RGBA, sRGB 0..1."""
+    means, covars = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
+    viewmat, K = (torch.from_numpy(matrix.astype(np.float32)) for matrix in (camera.T_camera_head, camera.K))
+    with torch.no_grad():
+        drawn = rasterize(means, covars, driven.opacities, driven.colors, viewmat, K, camera.width, camera.height)
+    return torch.cat([drawn.rgb, drawn.alpha[..., None]], -1).numpy()
+
+
+def _control_index(rig: Rig, name: str) -> int:
+    if name in rig.control_names:
+        return rig.control_names.index(name)
+    same = {known.lower(): known for known in rig.control_names}
+    close = difflib.get_close_matches(name.lower(), list(same), n=3, cutoff=0.5)
+    advice = f"Did you mean {' or '.join(same[known] for known in close)}?" if close else "See `likeness info`."
+    raise UsageError("control.unknown", f"This avatar has no control {name}.", advice)
+
+
+def _checked(name: str, value: float) -> float:
+    """ARKit's shapes are defined from 0 to 1; a model's own coefficients count standard deviations."""
+    low, high = (0.0, 1.0) if name in ARKIT_NAMES else (-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+    if not low <= value <= high:
+        raise UsageError("control.range", f"{name}={value:g} is out of range.", f"It goes from {low:g} to {high:g}.")
+    return value

@@ -1,0 +1,84 @@
+"""What the options' values look like, and how a wrong one is explained."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+MAX_SIDE = 8192
+
+
+def controls(text: str) -> dict[str, float]:
+    """Parse `jawOpen=0.7,mouthSmileLeft=1`."""
+    values: dict[str, float] = {}
+    for item in text.split(","):
+        name, separator, value = (part.strip() for part in item.partition("="))
+        if not (name and separator):
+            raise argparse.ArgumentTypeError(f"'{item}' is not NAME=VALUE, such as jawOpen=0.7")
+        if name in values:
+            raise argparse.ArgumentTypeError(f"{name} is set twice")
+        values[name] = number(value)
+    return values
+
+
+def camera(text: str) -> tuple[float, float] | None:
+    """Parse `portrait` (None) or `YAW,PITCH` in degrees."""
+    if text == "portrait":
+        return None
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither portrait nor YAW,PITCH in degrees, such as 30,-10")
+    yaw, pitch = number(parts[0]), number(parts[1])
+    if not (abs(yaw) <= 360 and abs(pitch) <= 90):
+        raise argparse.ArgumentTypeError("YAW is within -360..360 and PITCH within -90..90 degrees")
+    return yaw, pitch
+
+
+def size(text: str) -> tuple[int, int]:
+    """Parse `WxH` in pixels."""
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is not WxH in pixels, such as 1024x1024")
+    width, height = int(match[1]), int(match[2])
+    if not (16 <= width <= MAX_SIDE and 16 <= height <= MAX_SIDE):
+        raise argparse.ArgumentTypeError(f"each side is from 16 to {MAX_SIDE} pixels")
+    return width, height
+
+
+def background(text: str) -> str | tuple[int, int, int] | Path:
+    """Parse `transparent`, `portrait`, `#rrggbb` or the name of a picture."""
+    if text in ("transparent", "portrait"):
+        return text
+    if text.startswith("#"):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a colour #rrggbb, such as #808080")
+        red, green, blue = bytes.fromhex(text[1:])
+        return red, green, blue
+    return Path(text)
+
+
+def count(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    if not re.fullmatch(r"\d{1,6}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 999999")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """Parse a whole number of at least 0."""
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Parse a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text.strip()}' is not a number")
+    return value

@@ -1,0 +1,89 @@
+"""The `likeness` command: parses, runs one subcommand, and ends every failure in one readable line.
+
+Nothing heavy is imported here; a command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from likeness.cli import create, doctor, export, info, render, sheet
+from likeness.contract.errors import LikenessError, MachineError, UsageError
+from likeness.contract.progress import Cancelled
+
+COMMANDS = (create, render, sheet, export, info, doctor)
+STOPPED = 130
+"""What a shell reports for a program that Ctrl-C ended (128 + SIGINT)."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are UsageErrors."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        # argparse takes `-30,10` for an option unless it counts as a negative number.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint instead of leaving the process."""
+        raise UsageError("usage", f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See `{self.prog} --help`.")
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(prog="likeness", description="Turn one portrait photograph into an animatable 3D Gaussian head.")
+    parser.add_argument("--version", action="version", version=f"likeness {version('likeness')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 2 usage, 3 input, 4 machine, 130 stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        parsed = build_parser().parse_args(arguments)
+        parsed.run(parsed)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, Cancelled):
+        print("stopped, nothing was written", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:
+        # The reader of our output has gone (`likeness info ... | head`); keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except LikenessError as error:
+        return _report(error)
+    except MemoryError:
+        return _report(MachineError("machine.memory", "The memory is not enough.", "Close other programs."))
+    except Exception as error:
+        return _report(_unexpected(error))
+    return 0
+
+
+def _report(error: LikenessError) -> int:
+    if os.environ.get("LIKENESS_DEBUG") == "1":
+        traceback.print_exception(error)
+    print(f"error: {error.code}: {error.message} {error.remedy}", file=sys.stderr)
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> LikenessError:
+    """Keep the traceback in a file and return what to say: this is a defect of ours."""
+    with tempfile.NamedTemporaryFile("w", prefix="likeness-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    summary = " ".join(str(error).split())[:200]
+    failure = MachineError(
+        "internal", f"Something unexpected failed ({type(error).__name__}: {summary}).", f"Details are in {log.name}."
+    )
+    failure.__cause__ = error
+    return failure

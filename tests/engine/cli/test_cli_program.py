@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from factories import make_avatar
+from likeness.cli import create, info, main, program
+from likeness.cli.terminal import TerminalProgress
+from likeness.contract.avatar_file import write_avatar
+from likeness.contract.errors import InputError, MachineError
+
+
+@pytest.fixture
+def avatar_path(tmp_path):
+    path = tmp_path / "a.likeness"
+    write_avatar(path, make_avatar())
+    return path
+
+
+def run(capsys, *arguments):
+    """Return the exit code, standard output and the last line of standard error."""
+    code = main([str(argument) for argument in arguments])
+    output, errors = capsys.readouterr()
+    return code, output, errors.splitlines()[-1] if errors else ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["render"],
+        ["render", "a.likeness"],
+        ["render", "a.likeness", "-o", "x.gif"],
+        ["render", "a.likeness", "-o", "x.mp4"],
+        ["render", "a.likeness", "-o", "folder"],
+        ["render", "a.likeness", "-o", "x.png", "--orbit", "4"],
+        ["render", "a.likeness", "-o", "x.png", "--size", "big"],
+        ["render", "a.likeness", "-o", "x.png", "--camera", "left"],
+        ["render", "a.likeness", "-o", "x.png", "--camera", "10,0", "--background", "portrait"],
+        ["render", "a.likeness", "-o", "x.mp4", "--orbit", "4", "--background", "transparent"],
+        ["sheet", "a.likeness", "-o", "sheet.jpg"],
+        ["export", "a.likeness", "-o", "x.fbx"],
+        ["create", "a.jpg", "-o", "a.png"],
+        ["create", "a.jpg", "--face", "0"],
+        ["create", "a.jpg", "--quality", "best"],
+    ],
+)
+def test_wrong_usage_ends_in_one_line_and_2(capsys, arguments):
+    code, output, last = run(capsys, *arguments)
+    assert code == 2 and output == ""
+    assert last.startswith("error: usage: ") and last.endswith((".", "`."))
+
+
+@pytest.mark.parametrize("command", ["info", "render", "sheet", "export"])
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no avatar"])
+def test_unusable_avatars_end_in_3(capsys, tmp_path, command, content):
+    path, out = tmp_path / "broken.likeness", tmp_path / "out.png"
+    if content is not None:
+        path.write_bytes(content)
+    target = {"info": [], "export": ["-o", tmp_path / "out.ply"]}.get(command, ["-o", out])
+    code, output, last = run(capsys, command, path, *target)
+    assert code == 3 and output == ""
+    assert last.startswith("error: avatar.") and "broken.likeness" in last
+    assert set(tmp_path.iterdir()) <= {path}
+
+
+def test_info_tells_as_text_and_as_json(capsys, avatar_path):
+    code, output, _ = run(capsys, "info", avatar_path)
+    assert code == 0 and "head licence     CC0-1.0" in output
+    code, output, _ = run(capsys, "info", avatar_path, "--json")
+    told = json.loads(output)
+    assert told["gaussians"] == 200 == sum(told["parts"].values()) and "jawOpen" in told["controls"]
+
+
+def test_create_hands_over_its_options_and_writes(capsys, tmp_path, monkeypatch):
+    asked = []
+
+    def fake(options):
+        asked.append((options.quality, options.face, options.seed))
+        return make_avatar(), ["the face is small"]
+
+    monkeypatch.setattr(create, "_create", fake)
+    monkeypatch.chdir(tmp_path)
+    code, output, last = run(capsys, "create", "/photos/me.jpg", "--quality", "draft", "--face", "2", "--json")
+    assert code == 0 and asked == [("draft", 2, 0)]
+    assert json.loads(output)["avatar"] == "me.likeness" and json.loads(output)["gaussians"] == 200
+    assert last == "warning: the face is small"
+    assert info.describe(make_avatar(), tmp_path / "me.likeness")["gaussians"] == 200
+
+
+def test_create_sees_an_unwritable_place_before_it_works(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(create, "_create", lambda options: pytest.fail("it went to work"))
+    code, _, last = run(capsys, "create", "me.jpg", "-o", tmp_path / "missing" / "me.likeness")
+    assert code == 3 and last.startswith("error: output.no_folder: ")
+
+
+@pytest.mark.parametrize(
+    "failure, code, beginning",
+    [
+        (InputError("picture.empty", "It is empty.", "Copy it again."), 3, "error: picture.empty: It is empty. Copy"),
+        (MachineError("machine.no_cuda", "None.", "Buy one."), 4, "error: machine.no_cuda: None. Buy one."),
+        (KeyboardInterrupt(), 130, "stopped, nothing was written"),
+        (MemoryError(), 4, "error: machine.memory: "),
+        (RuntimeError("odd\nlines"), 4, "error: internal: Something unexpected failed (RuntimeError: odd lines)."),
+    ],
+)
+def test_every_failure_ends_in_one_readable_line(capsys, tmp_path, monkeypatch, failure, code, beginning):
+    def fail(options):
+        raise failure
+
+    monkeypatch.setattr(create, "_create", fail)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    got, output, last = run(capsys, "create", "me.jpg", "-o", tmp_path / "me.likeness")
+    assert (got, output) == (code, "") and last.startswith(beginning)
+    assert not (tmp_path / "me.likeness").exists()
+
+
+def test_an_unexpected_failure_leaves_its_traceback(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(create, "_create", lambda options: 1 / 0)
+    _, _, last = run(capsys, "create", "me.jpg", "-o", tmp_path / "me.likeness")
+    (log,) = tmp_path.glob("likeness-*.log")
+    assert str(log) in last and "ZeroDivisionError" in log.read_text()
+    monkeypatch.setenv("LIKENESS_DEBUG", "1")
+    main(["create", "me.jpg", "-o", str(tmp_path / "me.likeness")])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_name_close_to_a_controls_is_suggested(capsys, avatar_path, tmp_path):
+    code, _, last = run(capsys, "render", avatar_path, "-o", tmp_path / "x.png", "--controls", "jawopne=1")
+    assert code == 2 and "Did you mean jawOpen" in last
+    code, _, last = run(capsys, "render", avatar_path, "-o", tmp_path / "x.png", "--controls", "jawOpen=1.5")
+    assert code == 2 and last.startswith("error: control.range: ")
+
+
+def test_cuda_is_refused_where_it_is_not(monkeypatch):
+    monkeypatch.setattr(create, "_missing_for_cuda", lambda: "torch finds no CUDA device")
+    assert create.choose_device("auto") == create.choose_device("cpu") == "cpu"
+    with pytest.raises(MachineError, match="no CUDA device"):
+        create.choose_device("cuda")
+    monkeypatch.setattr(create, "_missing_for_cuda", lambda: "")
+    assert create.choose_device("auto") == create.choose_device("cuda") == "cuda"
+
+
+def test_progress_is_lines_in_a_log_and_a_bar_in_a_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    log, terminal = io.StringIO(), Terminal()
+    for stream in (log, terminal):
+        with TerminalProgress(stream) as progress:
+            for stage, fraction in (("fit", 0.0), ("fit", 0.5), ("fit", 1.0), ("lift", 0.5)):
+                progress.update(stage, fraction)
+    assert log.getvalue() == "fit\nlift\n"
+    assert " 50%" in terminal.getvalue() and terminal.getvalue().count("\n") == 2
+
+
+def test_help_needs_nothing_heavy():
+    heavy = "{'torch', 'mediapipe', 'numba', 'scipy', 'numpy', 'PIL'}"
+    loaded = f"import sys; from likeness.cli import main; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(avatar_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "likeness.cli", "info", str(avatar_path)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_command_explains_itself(capsys):
+    for command in program.COMMANDS:
+        with pytest.raises(SystemExit) as left:
+            main([command.__name__.split(".")[-1], "--help"])
+        assert left.value.code == 0 and "--help" in capsys.readouterr().out
