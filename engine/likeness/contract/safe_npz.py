@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -53,13 +53,16 @@ def write_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     return write_zip(entries, compress=True)
 
 
-def read_npz(data: bytes, *, max_total_bytes: int = MAX_TOTAL_BYTES) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz by name, each with memory of its own.
+def read_npz(
+    data: bytes, *, max_total_bytes: int = MAX_TOTAL_BYTES, names: Container[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz by name, each with memory of its own; with `names`, those of them that are there.
 
     Errors: InputError `npz.damaged` for anything but a sound .npz of plain numbers within the limits.
     """
     entries = read_zip(data, max_total_bytes=max_total_bytes)
-    return {_array_name(entry): _parse_npy(entry, content) for entry, content in entries.items()}
+    named = {_array_name(entry): (entry, content) for entry, content in entries.items()}
+    return {name: _parse_npy(*named[name]) for name in named if names is None or name in names}
 
 
 def write_zip(entries: Mapping[str, bytes], *, compress: bool) -> bytes:
