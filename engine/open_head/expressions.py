@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.rotations import rotvec_to_rotmat
+from likeness.head.lids import MARGIN, Lids, find_lids, fit_shape
+from open_head.lid_grid import lid_faces
 from open_head.surface import HeadSurface
 
 LOOK_ROTVECS = {
-    "eyeLookDownLeft": (0.5, 0, 0),
-    "eyeLookUpLeft": (-0.45, 0, 0),
-    "eyeLookInLeft": (0, -0.55, 0),
-    "eyeLookOutLeft": (0, 0.55, 0),
+    "eyeLookDownLeft": (0.42, 0, 0),
+    "eyeLookUpLeft": (-0.36, 0, 0),
+    "eyeLookInLeft": (0, -0.45, 0),
+    "eyeLookOutLeft": (0, 0.45, 0),
 }
 """Rotation of the left eyeball at full strength, radians; the right one's is the mirror image."""
 
@@ -24,10 +26,14 @@ def load_shapes(surface: HeadSurface, scale: float) -> dict[str, np.ndarray]:
     }
     shapes = {}
     for name in ARKIT_NAMES:
-        twin = raw[swap_side(name)][surface.mirror] * np.array([-1, 1, 1])
-        shapes[name] = (raw[name] + twin) / 2
+        shapes[name] = raw[name]
         shapes[name][surface.vertices_of("eye_left", "eye_right")] = 0
-    return shapes
+    return _symmetrised(surface, shapes)
+
+
+def _symmetrised(surface: HeadSurface, shapes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    twins = {name: shapes[swap_side(name)][surface.mirror] * np.array([-1, 1, 1]) for name in shapes}
+    return {name: (shapes[name] + twins[name]) / 2 for name in shapes}
 
 
 def swap_side(name: str) -> str:
@@ -39,8 +45,44 @@ def swap_side(name: str) -> str:
     return name
 
 
-def turn_eyeballs(surface: HeadSurface, mean: np.ndarray, shapes: dict[str, np.ndarray]) -> None:
-    """Write the eyeballs' true rotation into the eyeLook shapes."""
+def fit_eyes(
+    surface: HeadSurface, mean: np.ndarray, shapes: dict[str, np.ndarray], loops: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the shapes with rotating eyeballs, lids that glide over them and lashes that ride on the lids."""
+    fitted = {name: shape.copy() for name, shape in shapes.items()}
+    _turn_eyeballs(surface, mean, fitted)
+    for eye, side in enumerate(("left", "right")):
+        lids = find_eye(surface, mean, loops, eye)
+        socket = lid_faces(surface, loops[eye])
+        behind = np.setdiff1d(surface.faces[socket], loops[eye])
+        for name, shape in fitted.items():
+            if name.startswith("eyeBlink"):
+                shape[behind] = 0
+            own = name.removesuffix(side.capitalize())
+            fitted[name] = fit_shape(lids, own, shape)
+    return _symmetrised(surface, fitted)
+
+
+def find_eye(surface: HeadSurface, mean: np.ndarray, loops: np.ndarray, eye: int) -> Lids:
+    """Return the lids of the left (0) or right (1) eye."""
+    side = ("left", "right")[eye]
+    return find_lids(
+        mean,
+        loops=loops[eye],
+        ball=surface.vertices_of(f"eye_{side}"),
+        center=mean[surface.eye_equators[eye]].mean(0),
+        lashes=surface.vertices_of(f"lashes_{side}"),
+    )
+
+
+def carry_lashes(surface: HeadSurface, mean: np.ndarray, shapedirs: np.ndarray, loops: np.ndarray) -> None:
+    """Let the lashes follow the lids' margin in every identity direction (V, 3, S), in place."""
+    for eye in (0, 1):
+        lids = find_eye(surface, mean, loops, eye)
+        shapedirs[lids.lashes] = np.tensordot(lids.lash_columns, shapedirs[loops[eye, MARGIN]], 1)
+
+
+def _turn_eyeballs(surface: HeadSurface, mean: np.ndarray, shapes: dict[str, np.ndarray]) -> None:
     members = surface.vertices_of("eye_left")
     center = mean[surface.eye_equators[0]].mean(0)
     for name, rotvec in LOOK_ROTVECS.items():

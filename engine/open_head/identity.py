@@ -29,10 +29,13 @@ def identity_basis(surface: HeadSurface) -> tuple[np.ndarray, np.ndarray]:
     mean = (heads.mean(0) + mirrored.mean(0)) / 2
     even, odd = (heads + mirrored) / 2 - mean, (heads - mirrored) / 2
     weight = np.where(mean[:, 1] < -0.14, 0.5, 1.0)
-    directions = _principal(even, weight) + _principal(odd, weight)
+    flipped = np.array([-1, 1, 1])
+    directions = [(d + d[surface.mirror] * flipped) / 2 for d in _principal(even, weight)]
+    directions += [(d - d[surface.mirror] * flipped) / 2 for d in _principal(odd, weight)]
     directions.sort(key=lambda d: -np.sqrt((d * weight[:, None] ** 2 * d).sum()))
     basis = np.stack(directions[:DIRECTIONS], -1)
-    return mean - np.mean([mean[ring].mean(0) for ring in surface.eye_equators], 0), basis
+    mean = mean - np.mean([mean[ring].mean(0) for ring in surface.eye_equators], 0)
+    return (mean + mean[surface.mirror] * flipped) / 2, basis
 
 
 def growth(surface: HeadSurface, mean: np.ndarray) -> float:

@@ -6,33 +6,31 @@ import numpy as np
 from likeness.geometry.cameras import look_at_face
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import rasterize_mesh
+from open_head import skeleton
+from open_head.lid_grid import lid_faces
 from open_head.surface import HeadSurface
 
 
-def face_regions(surface: HeadSurface, mean: np.ndarray, shapes: dict[str, np.ndarray]) -> np.ndarray:
+def face_regions(surface: HeadSurface, mean: np.ndarray, loops: np.ndarray) -> np.ndarray:
     """Return the region index of every triangle; each belongs to exactly one. Symmetric by construction."""
     uv, center = surface.uv[surface.faces_uv].mean(1), mean[surface.faces].mean(1)
     body = surface.face_group == "body"
-    mask = {name: surface.base.mask(name, uv) > 0.5 for name in ("lips", "ears", "inside-mouth", "eyelids")}
+    mask = {name: surface.base.mask(name, uv) > 0.5 for name in ("lips", "ears", "inside-mouth")}
     region = np.full(len(uv), REGION_NAMES.index("face"))
 
     def assign(name: str, where: np.ndarray) -> None:
         region[where & body] = REGION_NAMES.index(name)
 
-    behind = center[:, 1] + 0.9 * (center[:, 2] + 0.075)
-    assign("scalp", (center[:, 1] > 0.075) | ((center[:, 2] < -0.075) & (center[:, 1] > -0.07)))
-    assign("neck", (center[:, 1] + 0.385 * center[:, 2] < -0.137) & (behind < 0))
-    assign("torso", center[:, 1] + 0.385 * center[:, 2] < -0.225)
+    hairline = np.maximum(0.072 - 1.5 * np.maximum(-0.005 - center[:, 2], 0), -0.075)
+    assign("scalp", center[:, 1] > hairline)
+    height = skeleton.neck_height(center)
+    assign("neck", height < 1)
+    assign("torso", height < 0)
     assign("ears", mask["ears"])
     assign("lips", mask["lips"])
     assign("mouth_inside", mask["inside-mouth"])
-    for side, ring in zip(("Left", "Right"), surface.eye_equators, strict=True):
-        blink = np.linalg.norm(shapes[f"eyeBlink{side}"], axis=1)[surface.faces].max(1)
-        eye = mean[ring].mean(0)
-        radius = np.linalg.norm(mean[ring] - eye, axis=1).mean()
-        near = np.linalg.norm(center - eye, axis=1) < 1.1 * radius
-        same_side = center[:, 0] * eye[0] > 0
-        assign(f"lids_{side.lower()}", same_side & (mask["eyelids"] | near | (blink > 0.002)))
+    assign("lids_left", lid_faces(surface, loops[0]))
+    assign("lids_right", lid_faces(surface, loops[1]))
     for group in np.unique(surface.face_group[~body]):
         region[surface.face_group == group] = REGION_NAMES.index(group)
     return region

@@ -40,7 +40,7 @@ def _affine_weights(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def skinning_weights(surface: HeadSurface, mean: np.ndarray, joints: np.ndarray, jaw_open: np.ndarray) -> np.ndarray:
     """Return lbs_weights (V, 5), rows summing to one."""
-    neck = _smoothstep((mean[:, 1] + 0.385 * mean[:, 2] + 0.225) / (0.225 - 0.137))
+    neck = _smoothstep(neck_height(mean))
     neck[surface.vertices_of("teeth_upper", "teeth_lower", "tongue")] = 1
     jaw = _jaw_follow(surface, mean, joints[JAW], jaw_open)
     weights = np.zeros((len(mean), 5))
@@ -50,6 +50,15 @@ def skinning_weights(surface: HeadSurface, mean: np.ndarray, joints: np.ndarray,
     for joint, group in ((LEFT_EYE, "eye_left"), (RIGHT_EYE, "eye_right")):
         weights[surface.vertices_of(group)] = np.eye(5)[joint]
     return weights
+
+
+def neck_height(points: np.ndarray) -> np.ndarray:
+    """Return where points (K, 3) lie along the neck: 0 where it leaves the torso, 1 where the skull takes over.
+
+    The planes lean forward like a neck, and the shoulders count as torso however high they are.
+    """
+    shoulder = 0.8 * np.maximum(np.abs(points[:, 0]) - 0.06, 0) * np.clip((-0.08 - points[:, 1]) / 0.03, 0, 1)
+    return (points[:, 1] + 0.385 * points[:, 2] - shoulder + 0.225) / (0.225 - 0.137)
 
 
 def _jaw_follow(surface: HeadSurface, mean: np.ndarray, hinge: np.ndarray, jaw_open: np.ndarray) -> np.ndarray:

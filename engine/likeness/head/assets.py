@@ -53,6 +53,8 @@ class HeadAssets:
     """How far (metres, rms) the detector's landmark slides over the surface between views; weights the fit."""
     ibug_faces: Int[np.ndarray, "68"]
     ibug_bary: Float[np.ndarray, "68 3"]
+    lid_loops: Int[np.ndarray, "2 11 28"] | None = None
+    """Loops of vertices around the left and the right eye, laid out as likeness.head.lids says; Open Head only."""
 
 
 REGION_NAMES: tuple[str, ...] = (

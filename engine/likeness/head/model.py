@@ -18,6 +18,7 @@ from likeness.contract.errors import InputError, MachineError
 from likeness.contract.safe_npz import read_npz
 from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.assets import REGION_NAMES, HeadAssets, hash_arrays
+from likeness.head.lids import COLUMNS, LOOPS, fit_lids
 
 OPEN_HEAD = Path(__file__).parent / "data" / "open_head.npz"
 PARENTS = (-1, 0, 1, 1, 1)
@@ -111,10 +112,11 @@ def _check_sizes(assets: HeadAssets) -> None:
         "landmark_spread": (478,),
         "ibug_faces": (68,),
         "ibug_bary": (68, 3),
+        "lid_loops": (2, LOOPS, COLUMNS),
     }
     wrong = [name for name, shape in wanted.items() if getattr(assets, name).shape != shape]
     limits = {"faces": vertices, "mirror": vertices, "faces_uv": len(assets.uv), "face_region": len(REGION_NAMES),
-              "landmark_faces": triangles, "ibug_faces": triangles}  # fmt: skip
+              "landmark_faces": triangles, "ibug_faces": triangles, "lid_loops": vertices}  # fmt: skip
     wrong += [n for n, end in limits.items() if getattr(assets, n).min() < 0 or getattr(assets, n).max() >= end]
     if wrong:
         raise ValueError(f"wrong sizes or indices: {', '.join(wrong)}")
@@ -131,12 +133,16 @@ def shaped_vertices(
 def prepare_identity(
     assets: HeadAssets, betas: Float[np.ndarray, "S"], offsets: Float[np.ndarray, "V 3"] | None = None
 ) -> PreparedHead:
-    """Compute what depends on the identity alone. The joints follow the offsets too, so that eyes turn in place."""
+    """Compute what depends on the identity alone: neutral vertices, joints, and eye shapes with which its lids close.
+
+    The joints follow the offsets too, so that eyes turn in place.
+    """
     v_neutral = shaped_vertices(assets, betas, offsets)
+    joints = assets.J_regressor @ v_neutral
     return PreparedHead(
         v_neutral=v_neutral,
-        joints=assets.J_regressor @ v_neutral,
-        directions=_direction_rows(assets.exprdirs, assets.posedirs),
+        joints=joints,
+        directions=_direction_rows(fit_lids(assets, v_neutral, joints), assets.posedirs),
         control_count=assets.exprdirs.shape[-1],
         lbs_weights=assets.lbs_weights,
         parents=assets.parents,
