@@ -1,14 +1,14 @@
 """Closed-form matting (Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting", 2008).
 
-Written in NumPy and SciPy so that nothing is compiled at the first call. The matting Laplacian is kept as 13 bands
-of a symmetric 5 x 5 stencil, and the system is solved for the unknown pixels alone, from coarse to fine.
+Written in NumPy and SciPy so that nothing is compiled at the first call. The matting Laplacian is gathered as the 25
+bands of a 5 x 5 stencil, and the system is solved for the unknown pixels alone, from coarse to fine.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
@@ -22,7 +22,10 @@ MAX_ITERATIONS = 120
 def solve_alpha(
     rgb: Float[np.ndarray, "S S 3"], prior: Float[np.ndarray, "S S"], weight: Float[np.ndarray, "S S"]
 ) -> Float[np.ndarray, "S S"]:
-    """Minimise alpha' L alpha + sum weight (alpha - prior)^2; an infinite weight fixes a pixel."""
+    """Minimise alpha' L alpha + sum weight (alpha - prior)^2.
+
+    An infinite weight fixes a pixel at its prior; NaN leaves it out, as the picture ends there.
+    """
     size = rgb.shape[0]
     start = prior
     if size // 2 >= COARSEST:
@@ -33,13 +36,10 @@ def solve_alpha(
     alpha = np.where(unknown, start, prior).astype(np.float64)
     if not unknown.any():
         return alpha
-    laplacian = matting_laplacian(rgb, unknown)
-    index = np.flatnonzero(unknown)
-    known = np.flatnonzero(~unknown)
-    rows = laplacian[index]
+    rows = matting_laplacian(rgb, unknown, ~np.isnan(weight))
     own_weight = weight[unknown].astype(np.float64)
-    matrix = (rows[:, index] + sparse.diags(own_weight)).tocsr()
-    right = own_weight * prior[unknown] - rows[:, known] @ prior.ravel()[known]
+    matrix = rows[:, np.flatnonzero(unknown)] + sparse.diags(own_weight)
+    right = own_weight * prior[unknown] - rows @ np.where(unknown, 0.0, prior).ravel()
     inverse_diagonal = sparse.diags(1.0 / np.maximum(matrix.diagonal(), 1e-12))
     solution, _ = cg(matrix, right, alpha[unknown], rtol=TOLERANCE, maxiter=MAX_ITERATIONS, M=inverse_diagonal)
     alpha[unknown] = solution
@@ -55,38 +55,61 @@ def _halve_weight(weight: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "T T"]:
     """A coarse pixel is fixed where all of its four are."""
     unknown = np.isfinite(weight)
     half = _halve(np.where(unknown, weight, 0.0))
-    return np.where(_halve(unknown.astype(np.float64)) > 0, half, np.inf)
+    half = np.where(_halve(unknown.astype(np.float64)) > 0, half, np.inf)
+    return np.where(_halve(np.isnan(weight).astype(np.float64)) > 0, np.nan, half)
 
 
-def matting_laplacian(rgb: Float[np.ndarray, "H W 3"], unknown: Bool[np.ndarray, "H W"]) -> sparse.csr_matrix:
-    """Build L, (H*W, H*W), from every 3 x 3 window that holds an unknown pixel (Levin 2008, equation 12)."""
+def matting_laplacian(
+    rgb: Float[np.ndarray, "H W 3"], unknown: Bool[np.ndarray, "H W"], valid: Bool[np.ndarray, "H W"]
+) -> sparse.csr_matrix:
+    """Build the unknown pixels' rows of L, (U, H*W), from the valid 3 x 3 windows (Levin 2008, equation 12)."""
     height, width = unknown.shape
     index = np.arange(height * width).reshape(height, width)
-    centers = cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1].astype(bool)
+    square = np.ones((3, 3), np.uint8)
+    centers = cv2.dilate(unknown.astype(np.uint8), square) & cv2.erode(valid.astype(np.uint8), square)
+    centers = centers[1:-1, 1:-1].astype(bool)
     windows = np.stack(
         [index[y : height - 2 + y, x : width - 2 + x][centers] for y in range(3) for x in range(3)], axis=1
     )
     affinity = _window_affinities(rgb.reshape(-1, 3)[windows])
     bands: dict[int, np.ndarray] = {}
     for i in range(9):
-        for j in range(i, 9):
+        for j in range(9):
             offset = (j // 3 - i // 3) * width + (j % 3 - i % 3)
             band = bands.setdefault(offset, np.zeros(height * width))
             band[windows[:, i]] -= affinity[:, i, j]
-    return _from_bands(bands, height * width)
+    bands[0] += np.bincount(windows.ravel(), minlength=height * width)
+    return _rows_from_bands(bands, np.flatnonzero(unknown), height * width)
 
 
 def _window_affinities(colors: Float[np.ndarray, "N 9 3"]) -> Float[np.ndarray, "N 9 9"]:
     """Affinity (1 + (I_i - mu)' (Sigma + eps/9)^-1 (I_j - mu)) / 9 of the pixels of each window."""
     centered = colors - colors.mean(1, keepdims=True)
     covariance = centered.transpose(0, 2, 1) @ centered / 9 + np.eye(3) * (EPSILON / 9)
-    return (1 + centered @ np.linalg.inv(covariance) @ centered.transpose(0, 2, 1)) / 9
+    return (1 + centered @ _inverse_symmetric(covariance) @ centered.transpose(0, 2, 1)) / 9
 
 
-def _from_bands(bands: dict[int, Float[np.ndarray, "N"]], count: int) -> sparse.csr_matrix:
-    """Mirror the upper bands and put on the diagonal what makes every row sum to zero."""
-    upper = {offset: values for offset, values in bands.items() if offset > 0}
-    offsets = list(upper)
-    above = sparse.diags([upper[offset][: count - offset] for offset in offsets], offsets, shape=(count, count))
-    both = (above + above.T).tocsr()
-    return (both - sparse.diags(np.asarray(both.sum(1)).ravel())).tocsr()
+def _inverse_symmetric(matrix: Float[np.ndarray, "N 3 3"]) -> Float[np.ndarray, "N 3 3"]:
+    """Invert by the adjugate, which is several times faster than LAPACK for many small matrices."""
+    a, b, c = matrix[:, 0].T
+    d, e, f = matrix[:, 1, 1], matrix[:, 1, 2], matrix[:, 2, 2]
+    adjugate = np.array(
+        [
+            [d * f - e * e, c * e - b * f, b * e - c * d],
+            [c * e - b * f, a * f - c * c, b * c - a * e],
+            [b * e - c * d, b * c - a * e, a * d - b * b],
+        ]
+    ).transpose(2, 0, 1)
+    determinant = a * adjugate[:, 0, 0] + b * adjugate[:, 0, 1] + c * adjugate[:, 0, 2]
+    return adjugate / determinant[:, None, None]
+
+
+def _rows_from_bands(
+    bands: dict[int, Float[np.ndarray, "N"]], rows: Int[np.ndarray, "M"], count: int
+) -> sparse.csr_matrix:
+    """Assemble the given rows of the matrix whose entry (i, i + offset) is bands[offset][i]."""
+    offsets = np.array(sorted(bands))
+    values = np.stack([bands[offset][rows] for offset in offsets], axis=1)
+    columns = np.clip(rows[:, None] + offsets, 0, count - 1)
+    pointers = np.arange(len(rows) + 1) * len(offsets)
+    return sparse.csr_matrix((values.ravel(), columns.ravel(), pointers), shape=(len(rows), count))

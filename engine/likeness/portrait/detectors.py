@@ -37,11 +37,16 @@ def silenced_stderr() -> Iterator[None]:
 
 
 def _started(create: Callable[[Any], Any]) -> Any:
-    """Build a MediaPipe solution; the import waits until here because it takes most of a second."""
+    """Build a MediaPipe solution; the import waits until here because it takes most of a second.
+
+    The first picture makes sure that the graph's threads have started, and logged, before standard error is back.
+    """
     with silenced_stderr():
         import mediapipe
 
-        return create(mediapipe.solutions)
+        solution = create(mediapipe.solutions)
+        solution.process(np.zeros((256, 256, 3), np.uint8))
+    return solution
 
 
 def _process(model: Any, rgb: UInt8[np.ndarray, "S S 3"]) -> Any:

@@ -5,10 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy import ndimage
 
 from likeness.portrait.closed_form import solve_alpha
-from likeness.portrait.detectors import segment_selfie
+from likeness.portrait.clues import ColourClues, measure_clues
 from likeness.portrait.foreground import estimate_foreground
+from likeness.portrait.person_mask import face_hull, person_mask
+
+# Lengths are fractions of the face's width (171 pixels at working size).
+BAND_OUT, BAND_OUT_CLEAN = 0.04, 0.30
+BAND_IN, BAND_IN_CLEAN = 0.03, 0.09
+"""How far the unknown band reaches outside and inside the mask's border: on a busy and on a clean background."""
+HOLE_DEPTH = 0.35
+HOLE_WIDTH = 0.07
+"""Gaps between curls lie at most this deep inside the mask and are at most this wide."""
+FOG = 0.03
 
 
 def cut_out(
@@ -18,12 +29,82 @@ def cut_out(
     file_alpha: Float[np.ndarray, "S S"] | None = None,
 ) -> tuple[Float[np.ndarray, "S S"], Float[np.ndarray, "S S 3"]]:
     """Separate the person from the background: alpha, 0 outside `valid`, and foreground colours."""
-    mask = segment_selfie(np.round(rgb * 255).astype(np.uint8))
-    inside = cv2.erode((mask > 0.92).astype(np.uint8), np.ones((15, 15))) > 0
-    outside = cv2.dilate((mask > 0.08).astype(np.uint8), np.ones((19, 19))) == 0
-    weight = np.where(inside | outside, np.inf, 0.0)
-    alpha = solve_alpha(rgb.astype(np.float64), np.where(inside, 1.0, 0.0), weight)
-    if file_alpha is not None:
-        alpha = alpha * file_alpha
+    mask = person_mask(rgb, valid, landmarks)
+    if file_alpha is not None and _is_cut_out(file_alpha, mask, valid):
+        alpha = file_alpha
+    else:
+        alpha = _matte(rgb, valid, landmarks, mask)
+        alpha = alpha if file_alpha is None else alpha * file_alpha
     alpha = np.where(valid, alpha, 0.0).astype(np.float32)
-    return alpha, estimate_foreground(rgb, alpha)
+    return alpha, estimate_foreground(rgb, alpha).astype(np.float32)
+
+
+def _is_cut_out(
+    file_alpha: Float[np.ndarray, "S S"], mask: Float[np.ndarray, "S S"], valid: Bool[np.ndarray, "S S"]
+) -> bool:
+    """Tell a person cut out from a picture that is merely framed by transparency (a round avatar)."""
+    background, person = valid & (mask < 0.1), valid & (mask > 0.9)
+    return file_alpha[person].mean() > 0.9 and (not background.any() or file_alpha[background].mean() < 0.1)
+
+
+def _matte(
+    rgb: Float[np.ndarray, "S S 3"],
+    valid: Bool[np.ndarray, "S S"],
+    landmarks: Float[np.ndarray, "478 2"],
+    mask: Float[np.ndarray, "S S"],
+) -> Float[np.ndarray, "S S"]:
+    unit = float(np.ptp(landmarks[:, 0]))
+    hull = face_hull(landmarks, rgb.shape[0], shrink=0.06)
+    clues = measure_clues(rgb, valid, mask, unit)
+    prior, weight = _prior(mask, hull, clues, unit)
+    alpha = solve_alpha(rgb.astype(np.float64), prior, np.where(valid, weight, np.nan))
+    return _without_fog(np.where(hull, 1.0, alpha))
+
+
+def _prior(
+    mask: Float[np.ndarray, "S S"], hull: Bool[np.ndarray, "S S"], clues: ColourClues, unit: float
+) -> tuple[Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
+    """What each pixel's alpha should be before the matting Laplacian speaks, and how sure that is (inf: fixed)."""
+    clean = clues.cleanness
+    gaps = _gaps(clues, unit) & ~hull
+    near_outside = clues.outside < unit * (BAND_OUT + (BAND_OUT_CLEAN - BAND_OUT) * clean)
+    near_inside = clues.inside < unit * (BAND_IN + (BAND_IN_CLEAN - BAND_IN) * clean)
+    unsure_mask = (mask > 0.1) & (mask < 0.9)
+    unknown = (near_outside & near_inside) | unsure_mask | gaps
+    may_be_background = (clues.outside > 0.012 * unit) | (mask < np.where(clues.separation > 0.5, 0.8, 0.65))
+    is_background = (clean > 0.3) & (clues.deviation < 2.0) & may_be_background
+    unknown &= ~hull & ~is_background
+    speaks = clean * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
+    prior = (1 - speaks) * _sharpen(mask) + speaks * clues.projected
+    weight = 0.02 + 0.2 * speaks + 0.08 * (1 - clean)
+    fixed = np.where((mask > 0.5) & ~is_background | hull, 1.0, 0.0)
+    return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
+
+
+def _gaps(clues: ColourClues, unit: float) -> Bool[np.ndarray, "S S"]:
+    """Find background seen through curls: inside the mask, in the colour of a clean background, and either small
+    or reached from outside.
+    """
+    like_background = (clues.deviation < 4.0) & (clues.cleanness > 0.5)
+    candidate = like_background & (clues.separation > 0.5) & (clues.inside < HOLE_DEPTH * unit)
+    side = max(round(HOLE_WIDTH * unit), 3)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    wide = cv2.dilate(cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, ellipse), np.ones((3, 3))) > 0
+    labels, _ = ndimage.label(candidate)
+    reached = np.isin(labels, np.unique(labels[candidate & (clues.outside > 0)]))
+    gaps = candidate & (clues.inside > 0) & (~wide | reached)
+    return cv2.dilate(gaps.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+
+
+def _sharpen(mask: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
+    return np.clip((mask - 0.5) * 3 + 0.5, 0, 1)
+
+
+def _without_fog(alpha: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
+    """Clear faint veils and specks that hang together with nothing."""
+    alpha = np.clip((alpha - FOG) / (1 - 2 * FOG), 0, 1)
+    labels, count = ndimage.label(cv2.dilate((alpha > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)))
+    if count < 2:
+        return alpha
+    own = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    return alpha * cv2.GaussianBlur(cv2.dilate(own.astype(np.float64), np.ones((3, 3))), (0, 0), 1.0)
