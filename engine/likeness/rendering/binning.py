@@ -10,7 +10,7 @@ from numba import njit
 from likeness.rendering.projection import View
 
 TILE = 16
-"""Pixels on the side of a tile."""
+"""Pixels on the side of a tile. LLVM unrolls loops of 8 instead of turning them into vector instructions."""
 
 
 class Bins(NamedTuple):
@@ -45,7 +45,8 @@ def _tile_rectangle(splat, tiles_x, tiles_y):
     bottom = min(np.floor(splat.y + splat.reach_y - 0.5), tiles_y * TILE - 1.0)
     if splat.opacity == 0.0 or left > right or top > bottom:
         return 0, 0, 0, 0
-    return int(left) // TILE, int(top) // TILE, int(right) // TILE + 1, int(bottom) // TILE + 1
+    column, end_column = int(left) // TILE, int(right) // TILE + 1
+    return column, int(top) // TILE, end_column, int(bottom) // TILE + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -39,17 +39,18 @@ class Picture(NamedTuple):
 def blend(begin, end, splats, bins, background, picture):
     """Draw the tiles [begin, end) of the picture."""
     canvas = np.empty((TILE, ROW), np.float32)
+    offsets, indices, _, _, tiles_x, _ = bins
     for tile in range(begin, end):
-        y0, x0 = tile // bins.tiles_x * TILE, tile % bins.tiles_x * TILE
+        y0, x0 = tile // tiles_x * TILE, tile % tiles_x * TILE
         _open_canvas(canvas, y0, x0, picture.alpha)
-        stop = bins.offsets[tile + 1]
-        for pair in range(bins.offsets[tile], stop):
-            splat = splats[bins.splat[pair]]
+        stop = offsets[tile + 1]
+        for pair in range(offsets[tile], stop):
+            splat = splats[indices[pair]]
             dx = np.float32(x0) + _HALF - splat.x
             first, last = _rows(splat, y0)
             for row in range(first, last):
                 dy = np.float32(y0 + row) + _HALF - splat.y
-                _blend_row(canvas[row], splat, dx, dy)
+                _blend_row(canvas, row, splat, dx, dy)
             if (pair & (CHECK_EVERY - 1)) == 0 and _finished(canvas):
                 stop = pair + 1
                 break
@@ -64,37 +65,38 @@ def blend_backward(begin, end, splats, bins, picture, rgb_grad, alpha_grad, mome
     For a pixel dL/d(alpha_i) = T_i c_i . g - S_i / (1 - alpha_i), where S_i is what all that lies behind i adds to L:
     S starts at the finished pixel's whole and loses every Gaussian's own part on the way.
     """
-    canvas = np.empty((TILE, ROW), np.float32)
-    sums = np.empty((6, TILE), np.float32)
+    canvas, sums = np.empty((TILE, ROW), np.float32), np.empty((6, TILE), np.float32)
+    offsets, indices, slots, _, tiles_x, _ = bins
+    ends = picture.end
     for tile in range(begin, end):
-        y0, x0 = tile // bins.tiles_x * TILE, tile % bins.tiles_x * TILE
+        y0, x0 = tile // tiles_x * TILE, tile % tiles_x * TILE
         _open_canvas(canvas, y0, x0, picture.alpha)
         _load_gradients(canvas, y0, x0, picture, rgb_grad, alpha_grad)
-        for pair in range(bins.offsets[tile], picture.end[tile]):
-            splat = splats[bins.splat[pair]]
+        for pair in range(offsets[tile], ends[tile]):
+            splat = splats[indices[pair]]
             dx = np.float32(x0) + _HALF - splat.x
             first, last = _rows(splat, y0)
             sums[:] = _ZERO
             for row in range(first, last):
                 dy = np.float32(y0 + row) + _HALF - splat.y
-                _backward_row(canvas[row], sums, splat, dx, dy)
-            _reduce(sums, dx, moments[bins.slot[pair]])
+                _backward_row(canvas, row, sums, splat, dx, dy)
+            _reduce(sums, dx, moments, slots[pair])
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _exp(x):
     """Return e^x for x <= 0 to 1e-7: 2^floor by the exponent's bits times a polynomial fitted to 2^fraction."""
     y = max(min(x, _ZERO), np.float32(-30.0)) * np.float32(1.4426950408889634)
-    whole = np.int32(y) - np.int32(1)
-    f = y - np.float32(whole)
+    whole = np.int32(y)  # rounds up, for y <= 0
+    f = _ONE + (y - np.float32(whole))
     p = np.float32(0.00898934228) + f * np.float32(0.00187757882)
     p = np.float32(0.240153624) + f * (np.float32(0.0558263084) + f * p)
     p = np.float32(0.999999925) + f * (np.float32(0.693153071) + f * p)
-    return p * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
+    return p * np.int32((whole + np.int32(126)) << np.int32(23)).view(np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _blend_row(row, splat, dx0, dy):
+def _blend_row(canvas, row, splat, dx0, dy):
     """Blend a splat into a row of the canvas: transmittance, red, green, blue, depth."""
     constant = -_HALF * splat.conic_yy * dy * dy
     linear, quadratic = -splat.conic_xy * dy, -_HALF * splat.conic_xx
@@ -103,19 +105,19 @@ def _blend_row(row, splat, dx0, dy):
         dx = dx0 + np.float32(np.int32(j))
         alpha = min(opacity * _exp(constant + dx * (linear + dx * quadratic)), MAX_ALPHA)
         alpha = alpha if alpha >= _SKIP else _ZERO
-        before = row[j]
+        before = canvas[row, j]
         after = before - alpha * before
         goes_on = after >= MIN_TRANSMITTANCE
         weight = alpha * before if goes_on else _ZERO
-        row[j] = after if goes_on else -abs(before)
-        row[TILE + j] += weight * red
-        row[2 * TILE + j] += weight * green
-        row[3 * TILE + j] += weight * blue
-        row[4 * TILE + j] += weight * depth
+        canvas[row, j] = after if goes_on else -abs(before)
+        canvas[row, TILE + j] += weight * red
+        canvas[row, 2 * TILE + j] += weight * green
+        canvas[row, 3 * TILE + j] += weight * blue
+        canvas[row, 4 * TILE + j] += weight * depth
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _backward_row(row, sums, splat, dx0, dy):
+def _backward_row(canvas, row, sums, splat, dx0, dy):
     """Add a row's part of v, v dy, v dy^2 and of the colour's gradient to the sums of each column."""
     constant = -_HALF * splat.conic_yy * dy * dy
     linear, quadratic = -splat.conic_xy * dy, -_HALF * splat.conic_xx
@@ -125,15 +127,19 @@ def _backward_row(row, sums, splat, dx0, dy):
         uncapped = opacity * _exp(constant + dx * (linear + dx * quadratic))
         alpha = min(uncapped, MAX_ALPHA)
         alpha = alpha if alpha >= _SKIP else _ZERO
-        before = row[j]
+        before = canvas[row, j]
         after = before - alpha * before
         goes_on = after >= MIN_TRANSMITTANCE
         weight = alpha * before if goes_on else _ZERO
-        row[j] = after if goes_on else -abs(before)
-        red_grad, green_grad, blue_grad = row[2 * TILE + j], row[3 * TILE + j], row[4 * TILE + j]
+        canvas[row, j] = after if goes_on else -abs(before)
+        red_grad, green_grad, blue_grad = (
+            canvas[row, 2 * TILE + j],
+            canvas[row, 3 * TILE + j],
+            canvas[row, 4 * TILE + j],
+        )
         own = weight * (red * red_grad + green * green_grad + blue * blue_grad)
-        behind = row[TILE + j] - own
-        row[TILE + j] = behind
+        behind = canvas[row, TILE + j] - own
+        canvas[row, TILE + j] = behind
         v = own - behind * alpha / (_ONE - alpha)
         v = v if goes_on and uncapped <= MAX_ALPHA else _ZERO
         sums[0, j] += v
@@ -145,20 +151,23 @@ def _backward_row(row, sums, splat, dx0, dy):
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _reduce(sums, dx0, moment):
-    """Turn the sums of the columns into the pair's moments."""
-    moment[:] = _ZERO
+def _reduce(sums, dx0, moments, slot):
+    """Add the sums of the columns up to the pair's moments."""
+    v = v_x = v_y = v_xx = v_xy = v_yy = red = green = blue = _ZERO
     for j in range(TILE):
         dx = dx0 + np.float32(np.int32(j))
-        moment[0] += sums[0, j]
-        moment[1] += sums[0, j] * dx
-        moment[2] += sums[1, j]
-        moment[3] += sums[0, j] * dx * dx
-        moment[4] += sums[1, j] * dx
-        moment[5] += sums[2, j]
-        moment[6] += sums[3, j]
-        moment[7] += sums[4, j]
-        moment[8] += sums[5, j]
+        v += sums[0, j]
+        v_x += sums[0, j] * dx
+        v_y += sums[1, j]
+        v_xx += sums[0, j] * dx * dx
+        v_xy += sums[1, j] * dx
+        v_yy += sums[2, j]
+        red += sums[3, j]
+        green += sums[4, j]
+        blue += sums[5, j]
+    moments[slot, 0], moments[slot, 1], moments[slot, 2] = v, v_x, v_y
+    moments[slot, 3], moments[slot, 4], moments[slot, 5] = v_xx, v_xy, v_yy
+    moments[slot, 6], moments[slot, 7], moments[slot, 8] = red, green, blue
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -192,26 +201,26 @@ def _open_canvas(canvas, y0, x0, like):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _close_canvas(canvas, y0, x0, background, picture):
     """Copy the canvas into the picture, over the background."""
-    for y in range(y0, min(y0 + TILE, picture.alpha.shape[0])):
-        row = canvas[y - y0]
-        for x in range(x0, min(x0 + TILE, picture.alpha.shape[1])):
-            j = x - x0
-            left = abs(row[j])
+    rgb, alpha, depth, _ = picture
+    for y in range(y0, min(y0 + TILE, alpha.shape[0])):
+        for x in range(x0, min(x0 + TILE, alpha.shape[1])):
+            row, j = y - y0, x - x0
+            left = abs(canvas[row, j])
             for channel in range(3):
-                picture.rgb[y, x, channel] = row[(1 + channel) * TILE + j] + left * background[channel]
-            picture.alpha[y, x] = _ONE - left
-            picture.depth[y, x] = row[4 * TILE + j] / (_ONE - left) if left < _ONE else _ZERO
+                rgb[y, x, channel] = canvas[row, (1 + channel) * TILE + j] + left * background[channel]
+            alpha[y, x] = _ONE - left
+            depth[y, x] = canvas[row, 4 * TILE + j] / (_ONE - left) if left < _ONE else _ZERO
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load_gradients(canvas, y0, x0, picture, rgb_grad, alpha_grad):
     """Put the gradients of the picture and S, the whole pixel's part in the loss, into the canvas."""
-    for y in range(y0, min(y0 + TILE, picture.alpha.shape[0])):
-        row = canvas[y - y0]
-        for x in range(x0, min(x0 + TILE, picture.alpha.shape[1])):
-            j = x - x0
-            whole = -(_ONE - picture.alpha[y, x]) * alpha_grad[y, x]
+    rgb, alpha, _, _ = picture
+    for y in range(y0, min(y0 + TILE, alpha.shape[0])):
+        for x in range(x0, min(x0 + TILE, alpha.shape[1])):
+            row, j = y - y0, x - x0
+            whole = -(_ONE - alpha[y, x]) * alpha_grad[y, x]
             for channel in range(3):
-                row[(2 + channel) * TILE + j] = rgb_grad[y, x, channel]
-                whole += rgb_grad[y, x, channel] * picture.rgb[y, x, channel]
-            row[TILE + j] = whole
+                canvas[row, (2 + channel) * TILE + j] = rgb_grad[y, x, channel]
+                whole += rgb_grad[y, x, channel] * rgb[y, x, channel]
+            canvas[row, TILE + j] = whole

@@ -40,14 +40,14 @@ class Scene(NamedTuple):
 
 
 class View(NamedTuple):
-    """A pinhole camera as float64 arrays for the kernels, and the interval of x/z and y/z where J is not clamped."""
+    """A pinhole camera as plain numbers for the kernels, and the interval of x/z and y/z where J is not clamped."""
 
-    rotation: np.ndarray
-    translation: np.ndarray
-    focal: np.ndarray
-    center: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    rotation: tuple[tuple[float, float, float], ...]
+    translation: tuple[float, float, float]
+    focal: tuple[float, float]
+    center: tuple[float, float]
+    low: tuple[float, float]
+    high: tuple[float, float]
     width: int
     height: int
 
@@ -55,102 +55,116 @@ class View(NamedTuple):
 def make_view(viewmat: np.ndarray, K: np.ndarray, width: int, height: int) -> View:
     """Take T_camera_head (4,4) and K (3,3, without skew) apart."""
     viewmat, K, size = np.asarray(viewmat, np.float64), np.asarray(K, np.float64), np.array([width, height])
-    focal, center = np.array([K[0, 0], K[1, 1]]), K[:2, 2].copy()
-    margin = 0.15 * size / focal
-    rotation, translation = viewmat[:3, :3].copy(), viewmat[:3, 3].copy()
-    return View(rotation, translation, focal, center, -center / focal - margin,
-                (size - center) / focal + margin, width, height)  # fmt: skip
+    focal, center = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
+    low, high = -center / focal - 0.15 * size / focal, (size - center) / focal + 0.15 * size / focal
+    rotation = tuple(tuple(row) for row in viewmat[:3, :3].tolist())
+    pairs = (tuple(pair.tolist()) for pair in (focal, center, low, high))
+    return View(rotation, tuple(viewmat[:3, 3].tolist()), *pairs, width, height)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def project(begin, end, scene, view, splats):
     """Fill splats[begin:end]; what is too near, transparent, broken or beside the picture gets opacity 0."""
+    means, covars, opacities, colors = scene
     for i in range(begin, end):
         splat = splats[i]
         splat.opacity = 0.0
-        x, y, z = _to_camera(scene.means[i], view)
-        opacity = scene.opacities[i]
-        if not (z > NEAR and opacity > MIN_ALPHA):
+        x, y, z = _to_camera(means, i, view)
+        if not (z > NEAR and opacities[i] > MIN_ALPHA):
             continue
         row_x, row_y = _jacobian(x / z, y / z, z, view)
-        xx, xy, yy = _covariance(scene.covars[i], row_x, row_y)
+        xx, xy, yy = _covariance(_symmetric(covars, i), row_x, row_y)
         determinant = xx * yy - xy * xy
         if not (determinant > 0.0 and xx > 0.0 and np.isfinite(determinant)):
             continue
         splat.x, splat.y = view.focal[0] * x / z + view.center[0], view.focal[1] * y / z + view.center[1]
-        bound = 2.0 * np.log(opacity / MIN_ALPHA)  # alpha = MIN_ALPHA where the Mahalanobis distance squared is this
+        bound = 2.0 * np.log(opacities[i] / MIN_ALPHA)  # the squared Mahalanobis distance where alpha is MIN_ALPHA
         splat.reach_x, splat.reach_y = np.sqrt(bound * xx), np.sqrt(bound * yy)
         splat.conic_xx, splat.conic_xy, splat.conic_yy = yy / determinant, -xy / determinant, xx / determinant
-        splat.red, splat.green, splat.blue = scene.colors[i, 0], scene.colors[i, 1], scene.colors[i, 2]
+        splat.red, splat.green, splat.blue = colors[i, 0], colors[i, 1], colors[i, 2]
         splat.depth = z
         beside = abs(2 * splat.x - view.width) > view.width + 2 * splat.reach_x
         beyond = abs(2 * splat.y - view.height) > view.height + 2 * splat.reach_y
         if not (beside or beyond):
-            splat.opacity = opacity
+            splat.opacity = opacities[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def project_backward(begin, end, scene, view, splats, first_pair, moments, grads):
+def project_backward(begin, end, scene, view, splats, first_slot, moments, grads):
     """Fill grads (a Scene) for [begin, end) from the moments of each Gaussian's tiles, summed in a fixed order.
 
-    The pairs of Gaussian i are moments[first_pair[i]:first_pair[i + 1]]. With the exponent
-    -(A dx^2 + 2 B dx dy + C dy^2) / 2 the moments give the gradients of the 2-D mean and of the conic (A, B, C).
+    The moments of Gaussian i are moments[first_slot[i]:first_slot[i + 1]].
     """
+    means, covars, opacities, _ = scene
+    mean_grads, covar_grads, opacity_grads, color_grads = grads
     total = np.empty(MOMENTS)
     for i in range(begin, end):
-        if splats[i].opacity == 0.0:
+        if first_slot[i + 1] == first_slot[i]:
             continue
         total[:] = 0.0
-        for pair in range(first_pair[i], first_pair[i + 1]):
+        for slot in range(first_slot[i], first_slot[i + 1]):
             for k in range(MOMENTS):
-                total[k] += moments[pair, k]
-        for channel in range(3):
-            grads.colors[i, channel] = total[6 + channel]
-        grads.opacities[i] = total[0] / scene.opacities[i]
-        _backward_geometry(total, scene.means[i], scene.covars[i], view, grads.means[i], grads.covars[i])
+                total[k] += moments[slot, k]
+        first, second = (total[1], total[2]), (total[3], total[4], total[5])
+        mean, covar = _backward_geometry(first, second, _to_camera(means, i, view), _symmetric(covars, i), view)
+        opacity_grads[i] = total[0] / opacities[i]
+        for k in range(3):
+            color_grads[i, k] = total[6 + k]
+            mean_grads[i, k] = mean[k]
+            for j in range(3):
+                covar_grads[i, k, j] = covar[k][j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _backward_geometry(moment, mean, covar, view, mean_grad, covar_grad):
-    """Take the gradient from the 2-D mean and conic to the mean and the covariance in head space."""
-    x, y, z = _to_camera(mean, view)
+def _backward_geometry(first, second, point, covar, view):
+    """Take the moments of a Gaussian to the gradients of its mean (3) and covariance (3 rows) in head space.
+
+    `first` are the sums of v dx and v dy, `second` those of v dx^2, v dx dy and v dy^2; `point` is in camera space.
+    """
+    x, y, z = point
     u, v = x / z, y / z
     row_x, row_y = _jacobian(u, v, z, view)
-    xx, xy, yy = _covariance(covar, row_x, row_y)
-    determinant = xx * yy - xy * xy
-    a, b, c = yy / determinant, -xy / determinant, xx / determinant
-    # The gradient D of the 2-D covariance S = Q^-1 is -Q G Q; G, the gradient of Q, is -[moments of second order] / 2.
-    second_xx, second_xy, second_yy = 0.5 * moment[3], 0.5 * moment[4], 0.5 * moment[5]
-    left_x, left_y = a * second_xx + b * second_xy, a * second_xy + b * second_yy
-    right_x, right_y = b * second_xx + c * second_xy, b * second_xy + c * second_yy
-    d_xx, d_xy, d_yy = left_x * a + left_y * b, left_x * b + left_y * c, right_x * b + right_y * c
     image_x, image_y = _apply(covar, row_x), _apply(covar, row_y)
-    u_grad = view.focal[0] * (a * moment[1] + b * moment[2])
-    v_grad = view.focal[1] * (b * moment[1] + c * moment[2])
-    z_grad = -u_grad * u - v_grad * v
-    for k in range(3):
-        row_x_grad = 2.0 * (d_xx * image_x[k] + d_xy * image_y[k])
-        row_y_grad = 2.0 * (d_xy * image_x[k] + d_yy * image_y[k])
-        z_grad -= row_x_grad * row_x[k] + row_y_grad * row_y[k]
-        if view.low[0] < u < view.high[0]:
-            shift = -view.focal[0] / z * row_x_grad * view.rotation[2, k]
-            u_grad, z_grad = u_grad + shift, z_grad - shift * u
-        if view.low[1] < v < view.high[1]:
-            shift = -view.focal[1] / z * row_y_grad * view.rotation[2, k]
-            v_grad, z_grad = v_grad + shift, z_grad - shift * v
-        for j in range(3):
-            covar_grad[k, j] = row_x[k] * (d_xx * row_x[j] + d_xy * row_y[j]) + row_y[k] * (
-                d_xy * row_x[j] + d_yy * row_y[j]
-            )
-    rotation = view.rotation
-    for k in range(3):
-        mean_grad[k] = (rotation[0, k] * u_grad + rotation[1, k] * v_grad + rotation[2, k] * z_grad) / z
+    conic, grad = _backward_conic(second, *_covariance(covar, row_x, row_y))
+    row_x_grad = _combine(2 * grad[0], image_x, 2 * grad[1], image_y)
+    row_y_grad = _combine(2 * grad[1], image_x, 2 * grad[2], image_y)
+    # dL/du through the 2-D mean, then through the rows of J R, which hold u unless it is clamped.
+    u_mean = view.focal[0] * (conic[0] * first[0] + conic[1] * first[1])
+    v_mean = view.focal[1] * (conic[1] * first[0] + conic[2] * first[1])
+    u_row = -view.focal[0] / z * _dot(row_x_grad, view.rotation[2]) if view.low[0] < u < view.high[0] else 0.0
+    v_row = -view.focal[1] / z * _dot(row_y_grad, view.rotation[2]) if view.low[1] < v < view.high[1] else 0.0
+    u_grad, v_grad = (u_mean + u_row) / z, (v_mean + v_row) / z
+    z_grad = -u_grad * u - v_grad * v - (_dot(row_x_grad, row_x) + _dot(row_y_grad, row_y)) / z
+    in_xy = _combine(u_grad, view.rotation[0], v_grad, view.rotation[1])
+    mean_grad = _combine(1.0, in_xy, z_grad, view.rotation[2])
+    by_x, by_y = _combine(grad[0], row_x, grad[1], row_y), _combine(grad[1], row_x, grad[2], row_y)
+    covar_grad = (
+        _combine(row_x[0], by_x, row_y[0], by_y),
+        _combine(row_x[1], by_x, row_y[1], by_y),
+        _combine(row_x[2], by_x, row_y[2], by_y),
+    )
+    return mean_grad, covar_grad
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _to_camera(mean, view):
+def _backward_conic(second, xx, xy, yy):
+    """Return the conic Q = S^-1 and the gradient of the 2-D covariance S, both as (xx, xy, yy).
+
+    The exponent is -d^T Q d / 2, so the gradient of Q is -M / 2 with M the second moments, and that of S is Q M Q / 2.
+    """
+    determinant = xx * yy - xy * xy
+    a, b, c = yy / determinant, -xy / determinant, xx / determinant
+    m_xx, m_xy, m_yy = 0.5 * second[0], 0.5 * second[1], 0.5 * second[2]
+    first_x, first_y = a * m_xx + b * m_xy, a * m_xy + b * m_yy
+    second_x, second_y = b * m_xx + c * m_xy, b * m_xy + c * m_yy
+    return (a, b, c), (first_x * a + first_y * b, first_x * b + first_y * c, second_x * b + second_y * c)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _to_camera(means, i, view):
     """Return the mean in camera space."""
-    x, y, z = _apply(view.rotation, (mean[0], mean[1], mean[2]))
+    mean = (np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2]))
+    x, y, z = _dot(view.rotation[0], mean), _dot(view.rotation[1], mean), _dot(view.rotation[2], mean)
     return x + view.translation[0], y + view.translation[1], z + view.translation[2]
 
 
@@ -158,10 +172,9 @@ def _to_camera(mean, view):
 def _jacobian(u, v, z, view):
     """Return the two rows of J R, the derivative of the pixel by the head-space point, for u = x/z and v = y/z."""
     u, v = min(max(u, view.low[0]), view.high[0]), min(max(v, view.low[1]), view.high[1])
-    r, scale_x, scale_y = view.rotation, view.focal[0] / z, view.focal[1] / z
-    row_x = (scale_x * (r[0, 0] - u * r[2, 0]), scale_x * (r[0, 1] - u * r[2, 1]), scale_x * (r[0, 2] - u * r[2, 2]))
-    row_y = (scale_y * (r[1, 0] - v * r[2, 0]), scale_y * (r[1, 1] - v * r[2, 1]), scale_y * (r[1, 2] - v * r[2, 2]))
-    return row_x, row_y
+    scale_x, scale_y = view.focal[0] / z, view.focal[1] / z
+    row_x = _combine(scale_x, view.rotation[0], -u * scale_x, view.rotation[2])
+    return row_x, _combine(scale_y, view.rotation[1], -v * scale_y, view.rotation[2])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -172,17 +185,26 @@ def _covariance(covar, row_x, row_y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _apply(matrix, vector):
-    """Return the 3x3 matrix times the tuple, in float64."""
-    a, b, c = vector
-    return (
-        np.float64(matrix[0, 0]) * a + np.float64(matrix[0, 1]) * b + np.float64(matrix[0, 2]) * c,
-        np.float64(matrix[1, 0]) * a + np.float64(matrix[1, 1]) * b + np.float64(matrix[1, 2]) * c,
-        np.float64(matrix[2, 0]) * a + np.float64(matrix[2, 1]) * b + np.float64(matrix[2, 2]) * c,
-    )
+def _symmetric(covars, i):
+    """Return the upper triangle of covars[i] as six float64."""
+    xx, xy, xz = np.float64(covars[i, 0, 0]), np.float64(covars[i, 0, 1]), np.float64(covars[i, 0, 2])
+    return xx, xy, xz, np.float64(covars[i, 1, 1]), np.float64(covars[i, 1, 2]), np.float64(covars[i, 2, 2])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _apply(covar, v):
+    """Return the symmetric matrix (upper triangle) times the vector."""
+    xx, xy, xz, yy, yz, zz = covar
+    return _dot((xx, xy, xz), v), _dot((xy, yy, yz), v), _dot((xz, yz, zz), v)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _dot(a, b):
-    """Return the inner product of two 3-tuples."""
+    """Return the inner product of two vectors."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _combine(s, a, t, b):
+    """Return s a + t b of two vectors."""
+    return s * a[0] + t * b[0], s * a[1] + t * b[1], s * a[2] + t * b[2]

@@ -1,0 +1,124 @@
+"""Print how long the rasterizer takes: `python tests/bench/bench_rendering.py`. Nothing else should run meanwhile.
+
+The scene resembles a lifted head: 100,000 Gaussians on an ellipsoid that fills 45 % of the picture, two thirds of them
+in front and a pixel wide, the others behind and three pixels wide.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from likeness.geometry.threads import configure_threads, core_count
+
+configure_threads()
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from likeness.geometry.cameras import Camera, look_at_face  # noqa: E402
+from likeness.rendering.api import rasterize, render  # noqa: E402
+
+COUNT = 100_000
+
+
+def head_like_scene(count: int = COUNT) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return means, covars, opacities, colors, float32."""
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    front = rng.random(count) < 2 / 3
+    direction[:, 2] = np.where(front, 1, -1) * np.abs(direction[:, 2])
+    tangent = np.cross(direction, [0.3, 1.0, 0.2])
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    axes = np.stack([tangent, np.cross(direction, tangent), direction], -1)
+    scales = rng.lognormal(0, 0.3, (count, 3)) * np.where(front, 0.0006, 0.0018)[:, None] * [1, 1, 0.3]
+    basis = axes * scales[:, None]
+    arrays = (direction * [0.1, 0.14, 0.1], basis @ basis.transpose(0, 2, 1), rng.uniform(0.3, 0.98, count))
+    return *(array.astype(np.float32) for array in arrays), rng.random((count, 3), np.float32)
+
+
+def make_iteration(scene: tuple[np.ndarray, ...], camera: Camera) -> Callable[[], None]:
+    """Return one step of a refinement: draw, L1 against a picture, backward, Adam over everything."""
+    parameters = [torch.from_numpy(array.copy()).requires_grad_() for array in scene]
+    optimizer = torch.optim.Adam(parameters, lr=1e-6, fused=True)
+    target = torch.full((camera.height, camera.width, 3), 0.5)
+    viewmat, K = torch.from_numpy(camera.T_camera_head), torch.from_numpy(camera.K)
+
+    def iterate() -> None:
+        picture = rasterize(*parameters, viewmat, K, camera.width, camera.height)
+        loss = (picture.rgb - target).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return iterate
+
+
+def median_ms(function: Callable[[], object], repeats: int = 15) -> float:
+    """Return the median wall time in milliseconds, after one unmeasured call."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))
+
+
+@contextmanager
+def busy_processes(count: int = 2) -> Iterator[None]:
+    """Keep cores busy with other processes meanwhile."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def cpu_name() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def cameras() -> tuple[Camera, Camera]:
+    """Return the same view at 512 and at 1024 pixels."""
+    camera = look_at_face(distance=1.0, focal=3.2 * 512, width=512, height=512)
+    return camera, camera.resized(1024, 1024)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    scene = head_like_scene()
+    small, large = cameras()
+    start = time.perf_counter()
+    iterate = make_iteration(scene, small)
+    iterate()
+    first = time.perf_counter() - start
+    whole = median_ms(iterate)
+    rows = {
+        "first iteration (compiles, or loads the cache)": 1e3 * first,
+        "forward, 512": median_ms(lambda: render(small, *scene)),
+        "refinement iteration, 512, L1": whole,
+        "forward, 1024": median_ms(lambda: render(large, *scene)),
+    }
+    with busy_processes():
+        contended = median_ms(iterate, 40)
+    rows["refinement iteration beside two busy processes"] = contended
+    print(f"{cpu_name()}, {core_count()} cores, {COUNT} Gaussians, milliseconds (median)")
+    for name, value in rows.items():
+        print(f"{name:50s} {value:9.1f}")
+    print(f"{'slower beside two busy processes':50s} {contended / whole:9.2f} x")
+
+
+if __name__ == "__main__":
+    main()
