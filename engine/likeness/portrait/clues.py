@@ -23,7 +23,8 @@ LOCAL = 0.18
 CLEAN_DEVIATION = 0.03
 """Standard deviation of a background that is called clean; sRGB 0..1."""
 MIN_DEVIATION = 0.014
-ROBUST_SCALES = (0.3, 0.12, 0.06, 0.06)
+ROBUST_STEPS = ((3, 0.3), (3, 0.12), (2, 0.08), (1, 0.06), (1, 0.06))
+"""Radius, in LOCAL, and the colour distance beyond which a pixel hardly counts."""
 MIN_CLEAN_SHARE = 0.5
 PALETTE_SIZE = 8
 MIN_PRESENCE = 0.04
@@ -65,7 +66,7 @@ def measure_clues(
     difference = np.linalg.norm(cv2.GaussianBlur(rgb - background, (0, 0), 0.7), axis=-1)
     # Film grain must not fray an edge that only the mask can see.
     wide = np.sqrt(cv2.GaussianBlur(difference**2, (0, 0), 3.0))
-    difference = np.where(near & (separation < 0.5), wide, difference)
+    difference = np.where(near & (separation < 0.2), wide, difference)
     return ColourClues(
         outside=outside,
         inside=inside,
@@ -83,15 +84,14 @@ def _local_background(
 
     Outliers are weighed down ever more strictly, so that strands over a plain wall do not count as the wall.
     """
-    members = _smooth(member, radius) + 1e-9
     weights = member
-    for scale in ROBUST_SCALES:
-        total = _smooth(weights, radius) + 1e-9
-        mean = _smooth(rgb * weights[..., None], radius) / total[..., None]
+    for reach, scale in ROBUST_STEPS:
+        total = _smooth(weights, reach * radius) + 1e-9
+        mean = _smooth(rgb * weights[..., None], reach * radius) / total[..., None]
         square = ((rgb - mean) ** 2).sum(-1)
         weights = member / (1 + square / scale**2) ** 2
-    total = _smooth(weights, radius) + 1e-9
-    return mean, np.sqrt(_smooth(square * weights, radius) / total), total / members
+    share = _smooth(weights, 2 * radius) / (_smooth(member, 2 * radius) + 1e-9)
+    return mean, np.sqrt(_smooth(square * weights, radius) / (_smooth(weights, radius) + 1e-9)), share
 
 
 def _local_palette(

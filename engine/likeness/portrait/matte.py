@@ -76,7 +76,7 @@ def _prior(
     unknown &= ~hull & ~is_background
     speaks = clean * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
     prior = (1 - speaks) * _sharpen(mask) + speaks * clues.projected
-    weight = 0.02 + 0.2 * speaks + 0.08 * (1 - clean)
+    weight = 0.02 + 0.5 * speaks + 0.3 * (1 - clean)
     fixed = np.where((mask > 0.5) & ~is_background | hull, 1.0, 0.0)
     return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
 
