@@ -7,17 +7,29 @@ work when they are free, and torch's pool is told to sleep at once.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 
 
 def configure_threads() -> None:
-    """Let OpenMP pools sleep instead of spin. Only has an effect before torch or numba is first imported."""
+    """Let OpenMP pools sleep instead of spin, and make sure that numba can keep compiled kernels somewhere.
+
+    Call it first of all: it has no effect on what is already imported. What the user has set stays.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KMP_BLOCKTIME", "0")
+    homes = Path(__file__).parent, Path.home()
+    if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(home, os.W_OK) for home in homes):
+        # numba refuses to import cached functions it cannot store; a private folder, for a cache is executable code.
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="likeness-numba-")
+        atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 
 def core_count() -> int:

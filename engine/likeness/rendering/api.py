@@ -48,7 +48,7 @@ def rasterize(
 
     viewmat is T_camera_head, OpenCV; K has no skew. The gradient of `covars` is symmetric. Gaussians nearer than 1 cm
     or with NaN are left out. Without a background rgb is over black. On CUDA tensors gsplat draws.
-    Errors: MachineError `gsplat.missing`.
+    Errors: MachineError `gsplat.missing`, InputError `gaussians.too_large`.
     """
     background = torch.zeros(3) if background is None else background
     if means.is_cuda:

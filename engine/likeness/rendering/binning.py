@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from likeness.contract.errors import InputError
 from likeness.rendering.projection import View
 
 TILE = 16
 """Pixels on the side of a tile. LLVM unrolls loops of 8 instead of turning them into vector instructions."""
+MAX_PAIRS = 1 << 28
+"""3 GB; a hundred thousand Gaussians of a head make under a million."""
 
 
 class Bins(NamedTuple):
@@ -28,9 +31,18 @@ class Bins(NamedTuple):
 
 
 def bin_splats(splats: np.ndarray, view: View) -> Bins:
-    """Sort the pairs by tile and then by exact depth; equally deep Gaussians keep their order."""
+    """Sort the pairs by tile and then by exact depth; equally deep Gaussians keep their order.
+
+    Errors: InputError `gaussians.too_large`.
+    """
     tiles_x, tiles_y = -(-view.width // TILE), -(-view.height // TILE)
     first_slot, offsets = _count_pairs(splats, tiles_x, tiles_y)
+    if offsets[-1] > MAX_PAIRS:
+        raise InputError(
+            "gaussians.too_large",
+            f"The Gaussians cover the picture too many times over ({offsets[-1]} pairs of Gaussian and tile).",
+            "Make the picture smaller, or move the camera away from the head.",
+        )
     order = _argsort(np.ascontiguousarray(splats["depth"]).view(np.uint32))
     splat, slot = _fill_pairs(order, splats, first_slot, offsets, tiles_x)
     return Bins(offsets, splat, slot, first_slot, tiles_x, tiles_y)

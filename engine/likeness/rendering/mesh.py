@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit, prange
+from numba import njit
 
 from likeness.geometry.cameras import Camera
 from likeness.geometry.frames import vertex_normals
+from likeness.geometry.threads import parallel_for
 
 NEAR = 0.01
 """Triangles with a corner nearer than this (metres, along the view axis) are left out whole."""
-BAND_ROWS = 16
+ROWS_PER_PIECE = 32
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,15 @@ def rasterize_mesh(camera: Camera, vertices: Float[np.ndarray, "V 3"], faces: In
     in_camera = camera.transform(np.asarray(vertices, np.float64))
     depth = np.where(in_camera[:, 2] > NEAR, in_camera[:, 2], np.nan)
     pixels = (in_camera @ camera.K.T)[:, :2] / depth[:, None]
-    return MeshRaster(*_rasterize(pixels[faces], (1 / depth)[faces], camera.width, camera.height))
+    raster = MeshRaster(
+        triangle=np.full((camera.height, camera.width), -1, np.int32),
+        bary=np.zeros((camera.height, camera.width, 3), np.float32),
+        depth=np.full((camera.height, camera.width), np.inf, np.float32),
+    )
+    corners, inverse_depth = pixels[faces], (1 / depth)[faces]
+    out = raster.triangle, raster.bary, raster.depth
+    parallel_for(_rasterize, camera.height, ROWS_PER_PIECE, corners, inverse_depth, *out)
+    return raster
 
 
 def shade(
@@ -69,27 +78,21 @@ def shade(
     return np.where(raster.covered[..., None], np.clip(lit, 0, 1), background).astype(np.float32)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
-def _rasterize(pixels, inverse_depth, width, height):
-    """Fill the picture in bands of rows, one thread each, so that threads never share a pixel.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rasterize(top, bottom, corners, inverse_depth, triangle, bary, depth):
+    """Fill the rows from `top` to `bottom`.
 
-    `pixels` (F,3,2) and `inverse_depth` (F,3) at the corners; NaN marks a corner behind the camera.
+    `corners` (F,3,2) are in pixels, `inverse_depth` is (F,3); NaN marks a corner behind the camera.
     """
-    triangle = np.full((height, width), -1, np.int32)
-    bary = np.zeros((height, width, 3), np.float32)
-    depth = np.full((height, width), np.inf, np.float32)
-    for band in prange((height + BAND_ROWS - 1) // BAND_ROWS):
-        top = band * BAND_ROWS
-        bottom = min(height, top + BAND_ROWS)
-        for face in range(len(pixels)):
-            _fill(pixels[face], inverse_depth[face], face, top, bottom, triangle, bary, depth)
-    return triangle, bary, depth
+    for face in range(len(corners)):
+        _fill(corners, inverse_depth, face, top, bottom, triangle, bary, depth)
 
 
-@njit(cache=True, error_model="numpy")
-def _fill(corner, inverse_depth, face, top, bottom, triangle, bary, depth):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(corners, inverse_depth, face, top, bottom, triangle, bary, depth):
     """Draw one triangle's part between the rows `top` and `bottom`."""
-    ax, ay, bx, by, cx, cy = corner[0, 0], corner[0, 1], corner[1, 0], corner[1, 1], corner[2, 0], corner[2, 1]
+    ax, ay, bx, by = corners[face, 0, 0], corners[face, 0, 1], corners[face, 1, 0], corners[face, 1, 1]
+    cx, cy = corners[face, 2, 0], corners[face, 2, 1]
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     if not abs(area) > 1e-12:  # true of NaN too
         return
@@ -105,7 +108,7 @@ def _fill(corner, inverse_depth, face, top, bottom, triangle, bary, depth):
             w = 1.0 - u - v
             if u < -1e-9 or v < -1e-9 or w < -1e-9:  # a hair's breadth of overlap, so that shared edges leave no hole
                 continue
-            u, v, w = u * inverse_depth[0], v * inverse_depth[1], w * inverse_depth[2]
+            u, v, w = u * inverse_depth[face, 0], v * inverse_depth[face, 1], w * inverse_depth[face, 2]
             z = 1.0 / (u + v + w)
             if np.float32(z) < depth[y, x]:
                 depth[y, x] = z
