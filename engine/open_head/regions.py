@@ -7,7 +7,7 @@ from likeness.geometry.cameras import look_at_face
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import rasterize_mesh
 from open_head import skeleton
-from open_head.lid_grid import lid_faces
+from open_head.edge_loops import lid_faces
 from open_head.surface import HeadSurface
 
 
@@ -21,10 +21,10 @@ def face_regions(surface: HeadSurface, mean: np.ndarray, loops: np.ndarray) -> n
     def assign(name: str, where: np.ndarray) -> None:
         region[where & body] = REGION_NAMES.index(name)
 
+    height = skeleton.neck_height(center)
+    assign("neck", (height < 1) | (center[:, 2] < -0.085))
     hairline = np.maximum(0.072 - 1.5 * np.maximum(-0.005 - center[:, 2], 0), -0.075)
     assign("scalp", center[:, 1] > hairline)
-    height = skeleton.neck_height(center)
-    assign("neck", height < 1)
     assign("torso", height < 0)
     assign("ears", mask["ears"])
     assign("lips", mask["lips"])
