@@ -57,7 +57,7 @@ def measure_clues(
     outside = ndimage.distance_transform_edt(~person)
     inside = np.where(person, ndimage.distance_transform_edt(person | ~valid), 0.0)
     is_background = (valid & (outside > REACH * unit) & (mask < 0.3)).astype(np.float32)
-    is_person = (valid & (mask > 0.9) & (inside > DEPTH * unit)).astype(np.float32)
+    is_person = (valid & (mask > 0.95) & (inside > DEPTH * unit)).astype(np.float32)
     background, deviation, share = _local_background(rgb, is_background, LOCAL * unit)
     palette, presence = _local_palette(rgb, is_person, LOCAL * unit)
     near = valid & (outside < NEAR * unit) & (inside < NEAR * unit)

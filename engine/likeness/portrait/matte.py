@@ -10,13 +10,13 @@ from scipy import ndimage
 from likeness.portrait.closed_form import solve_alpha
 from likeness.portrait.clues import ColourClues, measure_clues
 from likeness.portrait.foreground import estimate_foreground
-from likeness.portrait.person_mask import face_hull, person_mask
+from likeness.portrait.person_mask import face_region, person_mask
 
 # Lengths are fractions of the face's width (171 pixels at working size).
 BAND_OUT, BAND_OUT_CLEAN = 0.04, 0.30
 BAND_IN, BAND_IN_CLEAN = 0.03, 0.09
 """How far the unknown band reaches outside and inside the mask's border: on a busy and on a clean background."""
-HOLE_DEPTH = 0.35
+HOLE_DEPTH = 0.2
 HOLE_WIDTH = 0.07
 """Gaps between curls lie at most this deep inside the mask and are at most this wide."""
 FOG = 0.03
@@ -54,30 +54,30 @@ def _matte(
     mask: Float[np.ndarray, "S S"],
 ) -> Float[np.ndarray, "S S"]:
     unit = float(np.ptp(landmarks[:, 0]))
-    hull = face_hull(landmarks, rgb.shape[0], shrink=0.06)
+    face = face_region(landmarks, rgb.shape[0])
     clues = measure_clues(rgb, valid, mask, unit)
-    prior, weight = _prior(mask, hull, clues, unit)
+    prior, weight = _prior(mask, face, clues, unit)
     alpha = solve_alpha(rgb.astype(np.float64), prior, np.where(valid, weight, np.nan))
-    return _without_fog(np.where(hull, 1.0, alpha))
+    return _without_fog(np.where(face, 1.0, alpha))
 
 
 def _prior(
-    mask: Float[np.ndarray, "S S"], hull: Bool[np.ndarray, "S S"], clues: ColourClues, unit: float
+    mask: Float[np.ndarray, "S S"], face: Bool[np.ndarray, "S S"], clues: ColourClues, unit: float
 ) -> tuple[Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
     """What each pixel's alpha should be before the matting Laplacian speaks, and how sure that is (inf: fixed)."""
     clean = clues.cleanness
-    gaps = _gaps(clues, unit) & ~hull
+    gaps = _gaps(clues, unit) & ~face
     near_outside = clues.outside < unit * (BAND_OUT + (BAND_OUT_CLEAN - BAND_OUT) * clean)
     near_inside = clues.inside < unit * (BAND_IN + (BAND_IN_CLEAN - BAND_IN) * clean)
     unsure_mask = (mask > 0.1) & (mask < 0.9)
     unknown = (near_outside & near_inside) | unsure_mask | gaps
     may_be_background = (clues.outside > 0.012 * unit) | (mask < np.where(clues.separation > 0.5, 0.8, 0.65))
     is_background = (clean > 0.3) & (clues.deviation < 2.0) & may_be_background
-    unknown &= ~hull & ~is_background
+    unknown &= ~face & ~is_background
     speaks = clean * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
     prior = (1 - speaks) * _sharpen(mask) + speaks * clues.projected
     weight = 0.02 + 0.5 * speaks + 0.3 * (1 - clean)
-    fixed = np.where((mask > 0.5) & ~is_background | hull, 1.0, 0.0)
+    fixed = np.where((mask > 0.5) & ~is_background | face, 1.0, 0.0)
     return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
 
 

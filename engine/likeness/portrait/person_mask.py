@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
+from scipy.spatial import Delaunay
 
 from likeness.portrait.detectors import segment_pose, segment_selfie
 
@@ -17,6 +18,10 @@ POSE_WEIGHT = 1.0
 HEAD_WEIGHT = 0.7
 HEAD_SIDE = 2.2
 """Of the tighter crop, in face widths."""
+
+MAX_FACE_EDGE = 0.14
+"""In face widths: longer triangles between landmarks bridge hollows of the silhouette."""
+FACE_MARGIN = 0.06
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -40,15 +45,17 @@ def person_mask(
     return _without_holes(_connected_to_face(np.where(valid, mean, 0.0), landmarks))
 
 
-def face_hull(
-    landmarks: Float[np.ndarray, "478 2"], size: int, *, shrink: float = 0.0
-) -> Bool[np.ndarray, "size size"]:
-    """Fill the landmarks' convex hull, scaled about its centre by 1 - shrink."""
+def face_region(landmarks: Float[np.ndarray, "478 2"], size: int) -> Bool[np.ndarray, "size size"]:
+    """Fill what the landmarks cover, following hollows such as the one beside the nose of a turned face."""
+    longest = MAX_FACE_EDGE * np.ptp(landmarks[:, 0])
     center = landmarks.mean(0)
-    points = cv2.convexHull((center + (landmarks - center) * (1 - shrink)).astype(np.float32))
+    points = center + (landmarks - center) * (1 - FACE_MARGIN)
+    triangles = points[Delaunay(points).simplices]
+    edges = np.linalg.norm(triangles - np.roll(triangles, 1, axis=1), axis=-1)
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, np.round(points * 16).astype(np.int32), 1, shift=4)
-    return mask.astype(bool)
+    for triangle in np.round(triangles[edges.max(1) < longest] * 16).astype(np.int32):
+        cv2.fillConvexPoly(mask, triangle, 1, shift=4)
+    return ndimage.binary_fill_holes(mask)
 
 
 def _mirrored_selfie(picture: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "S S"]:
@@ -107,11 +114,11 @@ def _connected_to_face(
     mask: Float[np.ndarray, "S S"], landmarks: Float[np.ndarray, "478 2"]
 ) -> Float[np.ndarray, "S S"]:
     """Drop other people: keep the component of mask > 1/2 under the face, and what lies within reach of it."""
-    hull = face_hull(landmarks, mask.shape[0], shrink=0.1)
-    labels, _ = ndimage.label((mask > 0.5) | hull)
-    own = labels == np.bincount(labels[hull]).argmax()
+    face = face_region(landmarks, mask.shape[0])
+    labels, _ = ndimage.label((mask > 0.5) | face)
+    own = labels == np.bincount(labels[face]).argmax()
     others = (labels > 0) & ~own
     if not others.any():
-        return np.maximum(mask, hull)
+        return np.maximum(mask, face)
     nearer_to_own = ndimage.distance_transform_edt(~own) <= ndimage.distance_transform_edt(~others)
-    return np.where(nearer_to_own, np.maximum(mask, hull), 0.0)
+    return np.where(nearer_to_own, np.maximum(mask, face), 0.0)
