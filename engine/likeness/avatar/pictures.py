@@ -26,6 +26,7 @@ def decode_png(data: bytes) -> UInt8[np.ndarray, "H W C"]:
     """Return the pixels of a PNG from an avatar. Errors: InputError `avatar.damaged`."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            picture.load()
             return np.asarray(picture)
     # Damaged files make Pillow's reader raise nearly anything (struct.error, SyntaxError, zlib.error).
     except Exception as error:

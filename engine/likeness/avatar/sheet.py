@@ -23,7 +23,9 @@ from likeness.contract.avatar import Avatar
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.geometry.cameras import Camera
 
-CELL = 224
+CELL = 240
+FRAME = 0.84
+"""How much of the face square's side a cell shows: hats stay inside, and the face is large enough to judge."""
 MARGIN = 24
 GAP = 4
 LABEL = 92
@@ -97,9 +99,9 @@ def _expressions(avatar: Avatar) -> dict[str, Expression]:
 
 
 def _camera(avatar: Avatar, view: Row) -> Camera:
-    if view.angles is None:
-        return face_camera(avatar, CELL, CELL)
-    return orbit_camera(avatar, *view.angles, CELL, CELL)
+    whole = face_camera(avatar, CELL, CELL) if view.angles is None else orbit_camera(avatar, *view.angles, CELL, CELL)
+    margin = CELL * (1 - FRAME) / 2
+    return whole.cropped(margin, margin, CELL * FRAME, CELL)
 
 
 def _cell(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Image.Image:
