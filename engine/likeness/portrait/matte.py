@@ -54,7 +54,7 @@ def _matte(
     mask: Float[np.ndarray, "S S"],
 ) -> Float[np.ndarray, "S S"]:
     unit = float(np.ptp(landmarks[:, 0]))
-    face = face_region(landmarks, rgb.shape[0])
+    face = face_region(landmarks, rgb.shape[0]) & (mask > 0.5)
     clues = measure_clues(rgb, valid, mask, unit)
     prior, weight = _prior(mask, face, clues, unit)
     alpha = solve_alpha(rgb.astype(np.float64), prior, np.where(valid, weight, np.nan))

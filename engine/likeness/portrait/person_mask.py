@@ -21,7 +21,8 @@ HEAD_SIDE = 2.2
 
 MAX_FACE_EDGE = 0.14
 """In face widths: longer triangles between landmarks bridge hollows of the silhouette."""
-FACE_MARGIN = 0.06
+CORE_MARGIN = 0.3
+"""Landmarks drawn in this far lie on the face even where it is turned away."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -45,11 +46,16 @@ def person_mask(
     return _without_holes(_connected_to_face(np.where(valid, mean, 0.0), landmarks))
 
 
-def face_region(landmarks: Float[np.ndarray, "478 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """Fill what the landmarks cover, following hollows such as the one beside the nose of a turned face."""
+def face_region(
+    landmarks: Float[np.ndarray, "478 2"], size: int, *, margin: float = 0.06
+) -> Bool[np.ndarray, "size size"]:
+    """Fill what the landmarks, drawn in by the margin, cover.
+
+    It follows hollows such as the one beside the nose of a turned face.
+    """
     longest = MAX_FACE_EDGE * np.ptp(landmarks[:, 0])
     center = landmarks.mean(0)
-    points = center + (landmarks - center) * (1 - FACE_MARGIN)
+    points = center + (landmarks - center) * (1 - margin)
     triangles = points[Delaunay(points).simplices]
     edges = np.linalg.norm(triangles - np.roll(triangles, 1, axis=1), axis=-1)
     mask = np.zeros((size, size), np.uint8)
@@ -114,7 +120,7 @@ def _connected_to_face(
     mask: Float[np.ndarray, "S S"], landmarks: Float[np.ndarray, "478 2"]
 ) -> Float[np.ndarray, "S S"]:
     """Drop other people: keep the component of mask > 1/2 under the face, and what lies within reach of it."""
-    face = face_region(landmarks, mask.shape[0])
+    face = face_region(landmarks, mask.shape[0], margin=CORE_MARGIN)
     labels, _ = ndimage.label((mask > 0.5) | face)
     own = labels == np.bincount(labels[face]).argmax()
     others = (labels > 0) & ~own
