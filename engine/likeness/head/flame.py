@@ -42,7 +42,7 @@ LICENCES = {
 
 
 def load_flame(path: Path) -> HeadAssets:
-    """Read a FLAME file as it is; `likeness.tracking.flame_head.load_flame_head` adds what it lacks.
+    """Read a FLAME file as it is; `likeness.tracking.flame.complete_flame` adds what it lacks.
 
     The files carry no release number, so the name goes by the file's and its folder's name (`release_name`).
     They carry no texture coordinates either: uv is a cylinder around the head, one coordinate per vertex.
