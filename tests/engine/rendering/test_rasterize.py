@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from likeness.contract.errors import MachineError
+from likeness.contract.errors import InputError, MachineError
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.rendering.api import rasterize, render
 from likeness.rendering.reference import rasterize_reference
@@ -161,6 +161,13 @@ def test_nothing_to_see_is_the_background(count):
     assert not out.alpha.any() and not out.depth.any()
     out.rgb.sum().backward()
     assert all((tensor.grad == 0).all() for tensor in scene)
+
+
+def test_a_picture_covered_too_many_times_is_refused(monkeypatch):
+    monkeypatch.setattr("likeness.rendering.binning.MAX_PAIRS", 100)
+    covars = np.tile(np.eye(3), (20, 1, 1))
+    with pytest.raises(InputError, match=r"gaussians\.too_large"):
+        render(_camera(64, 64), np.zeros((20, 3)), covars, np.ones(20), np.ones((20, 3)))
 
 
 def test_same_bits_whatever_the_threads(monkeypatch):
