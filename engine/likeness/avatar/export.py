@@ -9,6 +9,7 @@ import numpy as np
 from likeness.avatar.animate import Expression, pose_avatar, prepare_avatar
 from likeness.contract.atomic import atomic_write
 from likeness.contract.avatar import Avatar
+from likeness.gaussians.container import from_covars
 from likeness.gaussians.ply import write_ply
 from likeness.head.model import rig_vertices
 
@@ -17,8 +18,7 @@ def export_ply(path: Path, avatar: Avatar, expression: Expression) -> None:
     """Write the posed Gaussians as a standard 3DGS .ply. Errors: InputError `output.*`."""
     means, covars = pose_avatar(prepare_avatar(avatar), expression)
     gaussians = avatar.gaussians
-    with atomic_write(path) as temporary:
-        write_ply(temporary, means, covars, gaussians.opacities, gaussians.colors)
+    write_ply(path, from_covars(means, covars, gaussians.opacities, gaussians.colors))
 
 
 def export_obj(path: Path, avatar: Avatar, expression: Expression) -> None:

@@ -51,6 +51,8 @@ def build_parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 usage, 3 input, 4 machine, 130 stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # File names need not be valid text; they are printed as they are.
+    sys.stdout.reconfigure(errors="surrogateescape")
     try:
         parsed = build_parser().parse_args(arguments)
         parsed.run(parsed)
@@ -73,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(error: LikenessError) -> int:
     if os.environ.get("LIKENESS_DEBUG") == "1":
         traceback.print_exception(error)
-    print(f"error: {error.code}: {error.message} {error.remedy}", file=sys.stderr)
+    line = f"error: {error.code}: {error.message} {error.remedy}"
+    print(" ".join(line.splitlines()), file=sys.stderr)
     return error.exit_code
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -176,6 +177,29 @@ def test_a_reader_that_goes_away_is_no_error(avatar_path):
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_odd_file_names_are_no_obstacle(avatar_path, tmp_path):
+    odd = os.fsencode(tmp_path) + b"/a\xff\n.likeness"
+    os.rename(avatar_path, odd)
+    command = [sys.executable, "-m", "likeness.cli", "info"]
+    assert subprocess.run([*command, odd], capture_output=True).returncode == 0
+    os.truncate(odd, 100)
+    done = subprocess.run([*command, odd], capture_output=True)
+    assert done.returncode == 3 and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("output", ["turn.mp4", "frames"])
+def test_a_stop_leaves_nothing(avatar_path, tmp_path, sent, output):
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "-m", "likeness.cli", "render", avatar_path, "--orbit", "99999", "-o"]
+    running = subprocess.Popen([*command, tmp_path / "out" / output], stderr=subprocess.PIPE, text=True)
+    assert running.stderr.readline() == "rendering\n"
+    running.send_signal(sent)
+    assert running.stderr.read() == "stopped, nothing was written\n"
+    assert running.wait() == 130
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_every_command_explains_itself(capsys):
