@@ -44,7 +44,8 @@ def _is_cut_out(
 ) -> bool:
     """Tell a person cut out from a picture that is merely framed by transparency (a round avatar)."""
     background, person = valid & (mask < 0.1), valid & (mask > 0.9)
-    return file_alpha[person].mean() > 0.9 and (not background.any() or file_alpha[background].mean() < 0.1)
+    holds_person = file_alpha[person].mean() > 0.9
+    return bool(holds_person and (not background.any() or file_alpha[background].mean() < 0.1))
 
 
 def _matte(

@@ -47,8 +47,8 @@ class Portrait:
     """The face square of a photograph at working size, with its matte. S is the side in pixels (512 as a rule)."""
 
     photograph: Photograph
-    square: tuple[float, float, float]
-    """Left, top, side in the photograph's pixels; integers, it may reach beyond the picture."""
+    square: tuple[int, int, int]
+    """Left, top, side in the photograph's pixels; it may reach beyond the picture."""
     rgb: Float[np.ndarray, "S S 3"]
     """sRGB 0..1, float32; beyond the picture's border the border's colour is repeated."""
     valid: Bool[np.ndarray, "S S"]
