@@ -1,0 +1,242 @@
+"""Hair, hat and torso: the front as the portrait shows it, sides and back on the inflated volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from likeness.contract.avatar import Part
+from likeness.geometry.frames import vertex_normals
+from likeness.lifting.appearance import SkinColors, blur_inside
+from likeness.lifting.cells import adaptive_cells
+from likeness.lifting.sampling import (
+    SURFACE_SIGMA,
+    disc_basis,
+    lift_pixels,
+    make_layer,
+    sample_triangles,
+    surface_points,
+)
+from likeness.lifting.scaffold import scaffold_triangle
+from likeness.lifting.types import Layer, Scene
+from likeness.lifting.visibility import Label, Visibility, inside_outline, pixel_of
+from likeness.lifting.volume import CHIN, Volume
+
+BUDGET = {Part.HAIR: 42_000, Part.TORSO: 14_000}
+"""Most Gaussians that the front of each may take."""
+STEEPEST = 2.0
+"""Slope (metres of depth per metre across) of a lifted pixel at the outline; the volume's side takes over there."""
+RIM_FACING = 0.45
+"""Cosine with the view under which the volume's front is sampled as well: its rim."""
+SPACING, RIM_SPACING = 0.0032, 0.0022
+"""Of the volume's samples on its back and round its outline, metres."""
+OUTLINE = (0.003, 0.05)
+"""Band along the torso's outline whose colours continue on its back, metres."""
+SCALP_SPACING, SCALP_INSET = 0.004, 0.003
+GRAIN = 0.06
+"""Strongest departure from the smooth colour that counts as grain and not as a pattern."""
+LEAST_HAIR = 0.02
+"""Share of the head's pixels that must be hair or hat for the back of the head to have any."""
+LONG_HAIR = 0.25
+"""Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
+UNDER_NOSE = 2
+
+
+def lift_volume(
+    scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
+) -> list[Layer]:
+    """Return the layers of everything in the matte beside the skin."""
+    mask = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.03)
+    return [*_front_layers(scene, view, volume, mask), *_side_layers(scene, view, volume, colors, rng)]
+
+
+def _front_layers(scene: Scene, view: Visibility, volume: Volume, mask: Bool[np.ndarray, "S S"]) -> list[Layer]:
+    """Lift the volume's pixels onto its near surface."""
+    torso = volume.torso_share > 0.5
+    down, right = np.gradient(volume.front)
+    layers = []
+    for part, own in ((Part.HAIR, mask & ~torso), (Part.TORSO, mask & torso)):
+        cells = adaptive_cells(scene.portrait, own, coarsest=4, budget=BUDGET[part])
+        depth = volume.front[cells.row, cells.column]
+        per_metre = scene.camera.K[0, 0] / depth
+        slope = np.stack([right[cells.row, cells.column], down[cells.row, cells.column]], 1) * per_metre[:, None]
+        slope = np.clip(slope, -STEEPEST, STEEPEST)
+        means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
+        layers.append(_on_scaffold(scene, means, basis, cells.color, cells.opacity, part=part, seen=True))
+    return layers
+
+
+def _side_layers(
+    scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
+) -> list[Layer]:
+    """Sample the volume's rim and back, and the scalp under the hair."""
+    surface = _UnseenColors.of(scene, view, volume, colors, rng)
+    facing = _facing(scene, volume)
+    spacing = np.where(np.abs(facing) < RIM_FACING, RIM_SPACING, np.where(volume.is_front, np.inf, SPACING))
+    samples = sample_triangles(volume.vertices, volume.faces, spacing, rng)
+    points = surface_points(samples, volume.vertices, volume.faces)
+    normals = surface_points(samples, vertex_normals(volume.vertices, volume.faces), volume.faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    points -= normals * (samples.spacing * SURFACE_SIGMA)[:, None]
+    projected = scene.camera.project(points)[0]
+    row, column = pixel_of(projected, len(view.label))
+    basis = disc_basis(normals, samples.spacing * SURFACE_SIGMA)
+    torso = volume.torso_share[row, column] > 0.5
+    wanted = volume.is_front[samples.triangle] | ~_bare_nape(scene, view, volume)[row, column]
+    wanted &= inside_outline(scene, view, projected, samples.spacing)
+    color = surface.at(points, row, column, torso)
+    seen = volume.is_front[samples.triangle]
+    opacity = np.full(len(points), 0.95)
+    layers = []
+    for part, own in ((Part.HAIR, wanted & ~torso), (Part.TORSO, wanted & torso)):
+        layers.append(
+            _on_scaffold(scene, points[own], basis[own], color[own], opacity[own], part=part, seen=seen[own])
+        )
+    return [*layers, _scalp_layer(scene, surface, rng)]
+
+
+def _scalp_layer(scene: Scene, surface: _UnseenColors, rng: np.random.Generator) -> Layer:
+    """Cover the skull under the hair, so that no gap shows through to the other side."""
+    faces = scene.rig.faces
+    spacing = np.where(scene.triangles_in("scalp"), SCALP_SPACING, np.inf)
+    samples = sample_triangles(scene.vertices, faces, spacing, rng)
+    normals = surface_points(samples, vertex_normals(scene.vertices, faces), faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    points = surface_points(samples, scene.vertices, faces) - normals * SCALP_INSET
+    row, column = pixel_of(scene.camera.project(points)[0], len(surface.head))
+    return make_layer(
+        scene.vertices,
+        faces,
+        samples.triangle,
+        points,
+        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
+        colors=surface.at(points, row, column, np.zeros(len(points), bool)),
+        opacities=np.full(len(points), 0.95),
+        part=Part.HAIR,
+        seen=np.zeros(len(points), bool),
+    )
+
+
+@dataclass(frozen=True)
+class _UnseenColors:
+    """Colours for the far side: what the near side shows there, and behind the face a continuation of it."""
+
+    head: Float[np.ndarray, "S S 3"]
+    torso: Float[np.ndarray, "S S 3"]
+    scalp: cKDTree | None
+    """For a bald head: finds the scalp vertex whose filled-in skin colour to take."""
+    scalp_color: Float[np.ndarray, "M 3"]
+
+    @classmethod
+    def of(
+        cls, scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
+    ) -> _UnseenColors:
+        upper = volume.torso_share < 0.5
+        hair = _hair_mask(scene, view, colors, volume.torso_share < 0.02)
+        torso = _torso_edge(scene, view, ~upper)
+        bald = hair.sum() < LEAST_HAIR * (upper & (view.label != Label.BACKGROUND)).sum()
+        scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
+        return cls(
+            head=_continued(colors.foreground, hair, rng),
+            torso=_continued(colors.foreground, torso, rng),
+            scalp=cKDTree(scene.vertices[scalp]) if bald else None,
+            scalp_color=colors.vertex[scalp],
+        )
+
+    def at(
+        self,
+        points: Float[np.ndarray, "N 3"],
+        row: Int[np.ndarray, "N"],
+        column: Int[np.ndarray, "N"],
+        torso: Bool[np.ndarray, "N"],
+    ) -> Float[np.ndarray, "N 3"]:
+        """Colour the points that project to these pixels."""
+        head = self.head[row, column] if self.scalp is None else self.scalp_color[self.scalp.query(points)[1]]
+        return np.where(torso[:, None], self.torso[row, column], head)
+
+
+def _hair_mask(
+    scene: Scene, view: Visibility, colors: SkinColors, rows: Bool[np.ndarray, "S S"]
+) -> Bool[np.ndarray, "S S"]:
+    """Mark pixels that surely show hair or hat: away from skin and background, and less like skin than like hair."""
+    beside = ndimage.binary_erosion((view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9), iterations=3)
+    mask = beside & rows
+    if not mask.any() or not colors.trusted.any():
+        return mask
+    hair, skin = np.median(colors.foreground[mask], 0), np.median(colors.foreground[colors.trusted], 0)
+    like_hair = np.linalg.norm(colors.foreground - hair, axis=-1)
+    like_skin = np.linalg.norm(colors.foreground - skin, axis=-1)
+    return mask & (like_hair <= like_skin)
+
+
+def _torso_edge(scene: Scene, view: Visibility, lower: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Mark the torso's pixels near its outline: a back has the shoulders' cloth, not the tie."""
+    solid = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9)
+    near = view.to_outline * scene.metres_per_pixel
+    edge = solid & lower & (near > OUTLINE[0]) & (near < OUTLINE[1])
+    return edge if edge.any() else solid & lower
+
+
+def _continued(
+    image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"], rng: np.random.Generator
+) -> Float[np.ndarray, "S S 3"]:
+    """Continue the masked part of an image over all of it: its smooth colour there, and its grain in random order."""
+    if not mask.any():
+        return np.full_like(image, 0.5)
+    size = len(mask)
+    smooth = np.broadcast_to(image[mask].mean(0), image.shape).copy()
+    for sigma in (size / 6, size / 16, size / 40):
+        weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3)[..., None]
+        total = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0), truncate=3)
+        smooth = np.where(weight > 0.05, total / np.maximum(weight, 1e-9), smooth)
+    inner = blur_inside(image, mask, 1.5)
+    grain = (inner - blur_inside(image, mask, size / 80))[mask]
+    fine = grain[np.abs(grain).max(1) < GRAIN]
+    drawn = fine[rng.integers(0, len(fine), mask.shape)] if len(fine) else 0.0
+    return np.clip(np.where(mask[..., None], inner, smooth + drawn), 0, 1)
+
+
+def _bare_nape(scene: Scene, view: Visibility, volume: Volume) -> Bool[np.ndarray, "S S"]:
+    """Mark skin pixels from the nose down unless long hair shows beside them: nothing hangs behind those."""
+    skin = view.label == Label.SKIN
+    hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
+    rows = np.arange(len(skin))
+    low = (rows > scene.portrait.landmarks[UNDER_NOSE, 1]) & (volume.torso_share[:, 0] < 0.5)
+    beside_jaw = low & (rows < scene.portrait.landmarks[CHIN, 1])
+    short = hair[beside_jaw].sum() < LONG_HAIR * skin[beside_jaw].sum()
+    return skin & low[:, None] & short
+
+
+def _facing(scene: Scene, volume: Volume) -> Float[np.ndarray, "T"]:
+    corners = volume.vertices[volume.faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    to_camera = scene.camera.center - corners.mean(1)
+    length = np.linalg.norm(normal, axis=1) * np.linalg.norm(to_camera, axis=1)
+    return (normal * to_camera).sum(1) / np.maximum(length, 1e-12)
+
+
+def _on_scaffold(
+    scene: Scene,
+    means: Float[np.ndarray, "N 3"],
+    basis: Float[np.ndarray, "N 3 3"],
+    color: Float[np.ndarray, "N 3"],
+    opacity: Float[np.ndarray, "N"],
+    *,
+    part: Part,
+    seen: bool | Bool[np.ndarray, "N"],
+) -> Layer:
+    return make_layer(
+        scene.vertices,
+        scene.rig.faces,
+        scaffold_triangle(means, scene.rig.head_triangles),
+        means,
+        basis,
+        colors=color,
+        opacities=opacity,
+        part=part,
+        seen=np.broadcast_to(np.asarray(seen), (len(means),)).copy(),
+    )

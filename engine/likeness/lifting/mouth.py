@@ -1,0 +1,99 @@
+"""Teeth, tongue and the cavity behind them: as seen where the portrait's mouth is open, plausible elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+
+from likeness.contract.avatar import Part
+from likeness.geometry.frames import vertex_normals
+from likeness.lifting.appearance import SkinColors
+from likeness.lifting.cells import adaptive_cells
+from likeness.lifting.sampling import (
+    SURFACE_SIGMA,
+    disc_basis,
+    lift_pixels,
+    make_layer,
+    sample_triangles,
+    surface_points,
+)
+from likeness.lifting.types import Layer, Scene
+from likeness.lifting.visibility import Label, Visibility
+
+SPACING = {"teeth_upper": 0.001, "teeth_lower": 0.001, "tongue": 0.002, "mouth_inside": 0.003}
+COLOR = {
+    "teeth_upper": (0.87, 0.83, 0.76),
+    "teeth_lower": (0.82, 0.78, 0.71),
+    "tongue": (0.62, 0.31, 0.30),
+    "mouth_inside": (0.13, 0.045, 0.045),
+}
+"""In the light of skin of luminance `SKIN_LUMINANCE` and saturation `SKIN_SATURATION`."""
+SKIN_LUMINANCE, SKIN_SATURATION = 0.62, 0.3
+SHADE_DEPTH = 0.018
+"""Depth behind the front teeth over which the light falls to 1/e, metres."""
+INSET = 0.0004
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+def lift_mouth(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random.Generator) -> list[Layer]:
+    """Return the mouth's layers."""
+    mask = view.label == Label.MOUTH
+    layers = [_filled_layer(scene, region, colors, rng) for region in SPACING]
+    return [_pixel_layer(scene, view, mask), *layers] if mask.any() else layers
+
+
+def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
+    """Lift what shows between the lips; what is neither lower teeth nor tongue belongs to the upper jaw."""
+    cells = adaptive_cells(scene.portrait, mask, coarsest=1)
+    depth = view.depth[cells.row, cells.column].astype(np.float64)
+    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.zeros((len(depth), 2)))
+    triangle = view.triangle[cells.row, cells.column].copy()
+    upper = np.flatnonzero(scene.triangles_in("teeth_upper"))
+    cavity = scene.triangles_in("mouth_inside")[triangle]
+    centroids = scene.vertices[scene.rig.faces[upper]].mean(1)
+    triangle[cavity] = upper[cKDTree(centroids).query(means[cavity])[1]]
+    return make_layer(
+        scene.vertices,
+        scene.rig.faces,
+        triangle,
+        means,
+        basis,
+        colors=cells.color,
+        opacities=cells.opacity,
+        part=Part.MOUTH,
+        seen=np.ones(len(depth), bool),
+    )
+
+
+def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.Generator) -> Layer:
+    """Cover one part with its usual colour in the portrait's light, darker towards the throat."""
+    faces = scene.rig.faces
+    spacing = np.where(scene.triangles_in(region), SPACING[region], np.inf)
+    samples = sample_triangles(scene.vertices, faces, spacing, rng)
+    points = surface_points(samples, scene.vertices.astype(np.float64), faces)
+    normals = surface_points(samples, vertex_normals(scene.vertices.astype(np.float64), faces), faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    front = scene.vertices[np.unique(faces[scene.triangles_in("teeth_upper")]), 2].max()
+    shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
+    color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, 0.15, 1)[:, None]
+    return make_layer(
+        scene.vertices,
+        faces,
+        samples.triangle,
+        points - normals * INSET,
+        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
+        colors=color,
+        opacities=np.full(len(points), 0.95),
+        part=Part.MOUTH,
+        seen=np.zeros(len(points), bool),
+    )
+
+
+def _in_portrait_light(color: Float[np.ndarray, "3"], colors: SkinColors) -> Float[np.ndarray, "3"]:
+    """Scale a colour with the skin's brightness, and its chroma with the skin's: a grey photograph has grey gums."""
+    skin = colors.foreground[colors.trusted].mean(0) if colors.trusted.any() else np.full(3, SKIN_LUMINANCE)
+    saturation = np.ptp(skin) / max(skin.max(), 1e-6)
+    luminance = float(color @ LUMINANCE)
+    tinted = luminance + (color - luminance) * np.clip(saturation / SKIN_SATURATION, 0, 1)
+    return np.clip(tinted * np.clip(skin @ LUMINANCE / SKIN_LUMINANCE, 0.3, 1.1), 0, 1)

@@ -1,0 +1,158 @@
+"""Refinement: gradient steps through the rasterizer until the portrait's own view is the photograph.
+
+Only Gaussians that the portrait shows are touched, and they may only slide in the picture's plane, change size, opacity
+and colour: depth and orientation, which one picture cannot tell, stay those of the surface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from likeness.binding.affine import bind
+from likeness.contract.avatar import BoundGaussians
+from likeness.contract.progress import Progress
+from likeness.geometry.frames import triangle_frames
+from likeness.lifting.types import Layer, Scene
+from likeness.rendering.api import rasterize
+
+RATES = {"shift": 0.04, "log_scale": 0.015, "logit": 0.04, "color": 0.012}
+"""Adam's learning rates; the shift is in pixels of the working square."""
+LAST_PART = 0.3
+"""Share of the steps at the end that run at `LAST_RATE` times the rates."""
+LAST_RATE = 0.3
+SCALE_PRIOR = 1e-4
+EDGE_WEIGHT = 0.5
+"""Weight of the L1 error of neighbouring pixels' differences, beside that of the pixels."""
+BACKGROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
+"""Cycled through, so that no Gaussian can pass for background."""
+MAX_OPACITY = 0.985
+SOLID = 0.9
+"""Alpha from which the photograph itself is the target rather than the matte's foreground."""
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """Gaussians in the portrait's pose as torch tensors on the working device."""
+
+    means: torch.Tensor
+    basis: torch.Tensor
+    opacities: torch.Tensor
+    colors: torch.Tensor
+
+
+def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress: Progress) -> BoundGaussians:
+    """Fit the seen Gaussians to the portrait and return all of them, bound again."""
+    order = np.argsort(~layer.seen, kind="stable")
+    seen_count = int(layer.seen.sum())
+    posed = _posed(scene, layer.bound, order, device)
+    model = _SeenModel(scene, posed, seen_count)
+    target = _Target(scene, device)
+    optimizer = torch.optim.Adam([{"params": [p], "lr": RATES[n]} for n, p in model.parameters.items()], fused=True)
+    for step in range(iterations):
+        if step == round(iterations * (1 - LAST_PART)):
+            for group in optimizer.param_groups:
+                group["lr"] *= LAST_RATE
+        background = torch.tensor(BACKGROUNDS[step % len(BACKGROUNDS)], device=device)
+        loss = target.loss(model.render(background), background) + SCALE_PRIOR * model.log_scale.square().mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        progress.update("refine", (step + 1) / iterations)
+    return _bound_again(scene, layer.bound, order[:seen_count], model.posed_seen())
+
+
+class _SeenModel:
+    """The parameters of the seen Gaussians, which come first, and the fixed rest."""
+
+    def __init__(self, scene: Scene, posed: _Posed, seen_count: int) -> None:
+        device = posed.means.device
+        self.scene, self.posed, self.count = scene, posed, seen_count
+        self.viewmat = torch.tensor(scene.camera.T_camera_head, dtype=torch.float32, device=device)
+        self.K = torch.tensor(scene.camera.K, dtype=torch.float32, device=device)
+        depth = (posed.means[:seen_count] @ self.viewmat[2, :3] + self.viewmat[2, 3])[:, None]
+        self.pixel = depth / self.K[0, 0]
+        fixed_basis = posed.basis[seen_count:]
+        self.fixed_covars = fixed_basis @ fixed_basis.transpose(1, 2)
+        self.shift = torch.zeros(seen_count, 2, device=device, requires_grad=True)
+        self.log_scale = torch.zeros(seen_count, 2, device=device, requires_grad=True)
+        self.logit = torch.logit(posed.opacities[:seen_count].clamp(0.02, MAX_OPACITY)).requires_grad_()
+        self.color = posed.colors[:seen_count].clone().requires_grad_()
+
+    @property
+    def parameters(self) -> dict[str, torch.Tensor]:
+        return {"shift": self.shift, "log_scale": self.log_scale, "logit": self.logit, "color": self.color}
+
+    def seen(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Means, bases and opacities of the seen Gaussians as the parameters have them."""
+        means = self.posed.means[: self.count] + (self.shift * self.pixel) @ self.viewmat[:2, :3]
+        scale = torch.exp(torch.nn.functional.pad(self.log_scale, (0, 1)))
+        basis = self.posed.basis[: self.count] * scale[:, None, :]
+        return means, basis, torch.sigmoid(self.logit).clamp(max=MAX_OPACITY)
+
+    def render(self, background: torch.Tensor) -> torch.Tensor:
+        means, basis, opacities = self.seen()
+        fixed = slice(self.count, None)
+        size = self.scene.camera.width
+        return rasterize(
+            torch.cat([means, self.posed.means[fixed]]),
+            torch.cat([basis @ basis.transpose(1, 2), self.fixed_covars]),
+            torch.cat([opacities, self.posed.opacities[fixed]]),
+            torch.cat([self.color, self.posed.colors[fixed]]),
+            self.viewmat,
+            self.K,
+            size,
+            size,
+            background=background,
+        ).rgb
+
+    def posed_seen(self) -> _Posed:
+        with torch.no_grad():
+            means, basis, opacities = self.seen()
+            return _Posed(means, basis, opacities, self.color.clamp(0, 1))
+
+
+class _Target:
+    """The portrait cut out, over any background."""
+
+    def __init__(self, scene: Scene, device: str) -> None:
+        portrait = scene.portrait
+        alpha = np.asarray(portrait.alpha, np.float32)[..., None]
+        color = np.where(alpha > SOLID, portrait.rgb, portrait.foreground).astype(np.float32)
+        self.alpha = torch.tensor(alpha, device=device)
+        self.premultiplied = torch.tensor(color * alpha, device=device)
+        self.valid = torch.tensor(portrait.valid.astype(np.float32)[..., None], device=device)
+
+    def loss(self, image: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+        """Mean absolute error of pixels and of neighbours' differences, inside the photograph."""
+        error = (image - self.premultiplied - (1 - self.alpha) * background) * self.valid
+        edges = (error[1:] - error[:-1]).abs().mean() + (error[:, 1:] - error[:, :-1]).abs().mean()
+        return error.abs().mean() + EDGE_WEIGHT * edges
+
+
+def _posed(scene: Scene, bound: BoundGaussians, order: np.ndarray, device: str) -> _Posed:
+    frames, origins = triangle_frames(scene.vertices.astype(np.float64), scene.rig.faces)
+    triangle = bound.triangle[order]
+    means = origins[triangle] + np.einsum("nij,nj->ni", frames[triangle], bound.local_mean[order])
+    basis = frames[triangle] @ bound.local_basis[order]
+
+    def tensor(array: Float[np.ndarray, "*n"]) -> torch.Tensor:
+        return torch.tensor(array, dtype=torch.float32, device=device)
+
+    return _Posed(tensor(means), tensor(basis), tensor(bound.opacities[order]), tensor(bound.colors[order]))
+
+
+def _bound_again(scene: Scene, bound: BoundGaussians, rows: np.ndarray, posed: _Posed) -> BoundGaussians:
+    """Put the refined rows back in place; the others keep their binding to the bit."""
+    means, basis, opacities, colors = (
+        getattr(posed, name).cpu().numpy().astype(np.float64) for name in ("means", "basis", "opacities", "colors")
+    )
+    local_mean, local_basis = bind(means, basis, bound.triangle[rows], scene.vertices, scene.rig.faces)
+    updated = {n: getattr(bound, n).copy() for n in ("local_mean", "local_basis", "opacities", "colors")}
+    new = {"local_mean": local_mean, "local_basis": local_basis, "opacities": opacities, "colors": colors}
+    for name, values in new.items():
+        updated[name][rows] = values
+    return replace(bound, **updated)

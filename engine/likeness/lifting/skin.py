@@ -1,0 +1,216 @@
+"""The skin: pixels of the portrait where it is seen well, samples of the surface everywhere else.
+
+Samples that unfold in an expression (lids, lips, the cheeks of an open mouth) are drawn in the unfolded pose and bound
+there, so that a closing lid is covered evenly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from likeness.contract.avatar import Part
+from likeness.geometry.frames import vertex_normals
+from likeness.head.model import rig_vertices
+from likeness.lifting.appearance import SkinColors, sample_skin_colors
+from likeness.lifting.cells import adaptive_cells
+from likeness.lifting.sampling import (
+    SURFACE_SIGMA,
+    disc_basis,
+    lift_pixels,
+    make_layer,
+    sample_triangles,
+    surface_points,
+)
+from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
+from likeness.lifting.visibility import (
+    MIN_FACING,
+    MIN_FACING_EARS,
+    Label,
+    Visibility,
+    inside_outline,
+    pixel_of,
+    visible_points,
+)
+
+NEAR_SPACING, FAR_SPACING, LID_SPACING = 0.0013, 0.0028, 0.0009
+"""Spacing of surface samples beside the seen skin, far from it, and on the lids; metres."""
+UNFOLDS = 1.15
+"""Growth of a triangle's area in the unfolded pose from which it is sampled there."""
+MOST_STRETCH = 1.6
+"""Growth up to which lifted pixels still cover their triangle when it unfolds."""
+LASH_LINE = 0.0025
+"""Width of the lash line around the eye's opening, metres: on a closing lid its pixels would smear."""
+OUTLINE = 2.5
+"""Width in pixels of the band along the outline that is lifted at any angle."""
+STEEPEST = 3.5
+"""Largest slope (metres of depth per metre across) of a lifted pixel."""
+INSET = 0.0002
+"""How far unfolding samples lie under the pixels, metres; lids must stay off the eyeball."""
+
+
+def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random.Generator) -> list[Layer]:
+    """Return the skin's layers: lifted pixels and surface samples."""
+    unfolded = unfolded_pose(scene)
+    growth = _areas(scene, unfolded) / np.maximum(_areas(scene, scene.vertices), 1e-12)
+    lifted = _liftable(scene, view)
+    to_eye = ndimage.distance_transform_edt(view.label != Label.EYE) * scene.metres_per_pixel
+    smearing = lifted & (scene.triangles_in("lids_left", "lids_right") & (growth > MOST_STRETCH))[view.triangle]
+    lashes = (view.label == Label.SKIN) & (to_eye < LASH_LINE) | smearing
+    layers = [_pixel_layer(scene, view, lifted & ~lashes)]
+    layers += _surface_layers(scene, view, colors, unfolded, growth, rng)
+    return [*layers, _lash_layer(scene, view, lashes)] if lashes.any() else layers
+
+
+def unfolded_pose(scene: Scene) -> Float[np.ndarray, "V 3"]:
+    """The portrait's expression with eyes shut and mouth open, where lids and lips show all of their skin."""
+    names = scene.rig.control_names
+    controls = scene.controls.copy()
+    for index, name in enumerate(names):
+        if name.startswith("eyeBlink"):
+            controls[index] = 1.0
+        elif name.startswith(("eyeSquint", "eyeWide", "eyeLook", "mouthClose", "mouthPress", "mouthRoll")):
+            controls[index] = 0.0
+        elif name == "jawOpen":
+            controls[index] = max(controls[index], 0.7)
+    return rig_vertices(scene.rig, controls, np.zeros((len(scene.rig.parents), 3), np.float32))
+
+
+def _liftable(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
+    least = np.where(scene.triangles_in("ears"), MIN_FACING_EARS, MIN_FACING)[view.triangle]
+    # Along the outline the matte's soft edge is the surface, whatever the mesh's angle there.
+    return (view.label == Label.SKIN) & ((view.facing >= least) | (view.to_outline < OUTLINE))
+
+
+def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
+    cells = adaptive_cells(scene.portrait, mask, coarsest=2)
+    row, column = cells.row, cells.column
+    normal = view.normal[row, column]
+    steepest = np.where(view.facing[row, column] >= MIN_FACING_EARS, STEEPEST, 1.0)[:, None]
+    slope = np.clip(-normal[:, :2] / np.minimum(normal[:, 2:], -0.1), -steepest, steepest)
+    depth = view.depth[row, column].astype(np.float64)
+    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
+    return make_layer(
+        scene.vertices,
+        scene.rig.faces,
+        view.triangle[row, column],
+        means,
+        basis,
+        colors=cells.color,
+        opacities=cells.opacity,
+        part=Part.SKIN,
+        seen=np.ones(len(row), bool),
+    )
+
+
+def _lash_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
+    """Hang the lash line and the lid's rolled-up skin on the lash triangles, which ride on the edge unstretched.
+
+    A closing lid slides down in one piece with its edge, and what unrolls above it was hidden in the portrait.
+    """
+    cells = adaptive_cells(scene.portrait, mask, coarsest=1)
+    depth = view.depth[cells.row, cells.column].astype(np.float64)
+    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.zeros((len(depth), 2)))
+    lashes = np.flatnonzero(scene.triangles_in("lashes_left", "lashes_right"))
+    centroids = scene.vertices[scene.rig.faces[lashes]].mean(1)
+    triangle = lashes[cKDTree(centroids).query(means)[1]]
+    return make_layer(
+        scene.vertices,
+        scene.rig.faces,
+        triangle,
+        means,
+        basis,
+        colors=cells.color,
+        opacities=cells.opacity,
+        part=Part.LASH,
+        seen=np.ones(len(depth), bool),
+    )
+
+
+def _surface_layers(
+    scene: Scene,
+    view: Visibility,
+    colors: SkinColors,
+    unfolded: Float[np.ndarray, "V 3"],
+    growth: Float[np.ndarray, "F"],
+    rng: np.random.Generator,
+) -> list[Layer]:
+    """Sample the skin that no lifted pixel covers, each triangle in the pose that shows most of it."""
+    spacing = _spacing(scene)
+    unfolds = (growth > UNFOLDS) & scene.triangles_in("lids_left", "lids_right", "lips")
+    layers = []
+    for pose, mask in ((scene.vertices, ~unfolds), (unfolded, unfolds)):
+        samples = sample_triangles(pose, scene.rig.faces, np.where(mask, spacing, np.inf), rng)
+        covered = _covered(scene, view, samples, growth)
+        samples = SurfaceSamples(samples.triangle[~covered], samples.bary[~covered], samples.spacing[~covered])
+        layers.append(_samples_layer(scene, view, colors, samples, pose))
+    return layers
+
+
+def _spacing(scene: Scene) -> Float[np.ndarray, "F"]:
+    """Fine beside the seen skin and on the lids, coarse elsewhere, none where there is no skin."""
+    faces = scene.rig.faces
+    center = scene.vertices[faces].mean(1)
+    normal = vertex_normals(scene.vertices, faces)[faces].mean(1)
+    to_camera = scene.camera.center - center
+    facing = (normal * to_camera).sum(1) / np.linalg.norm(to_camera, axis=1)
+    spacing = np.where(facing > -0.25, NEAR_SPACING, FAR_SPACING)
+    spacing[scene.triangles_in("lids_left", "lids_right")] = LID_SPACING
+    spacing[~scene.skin_triangles()] = np.inf
+    return spacing
+
+
+def _covered(
+    scene: Scene, view: Visibility, samples: SurfaceSamples, growth: Float[np.ndarray, "F"]
+) -> Bool[np.ndarray, "N"]:
+    """Mark samples that lifted pixels stand for already, and those that would hide what shows between lids or lips."""
+    points, normals = _posed(scene, samples, scene.vertices)
+    visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.003)
+    row, column = pixel_of(projected, len(view.label))
+    stands_for = _liftable(scene, view)[row, column] & (growth[samples.triangle] <= MOST_STRETCH)
+    opening = ndimage.binary_dilation(np.isin(view.label, (Label.EYE, Label.MOUTH)))
+    return visible & (stands_for | opening[row, column])
+
+
+def _posed(
+    scene: Scene, samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"]
+) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]]:
+    faces = scene.rig.faces
+    normals = surface_points(samples, vertex_normals(vertices, faces), faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return surface_points(samples, vertices, faces), normals
+
+
+def _samples_layer(
+    scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"]
+) -> Layer:
+    """Turn samples into discs in the given pose; those that the matte shows to be background are left out."""
+    at_rest, rest_normals = _posed(scene, samples, scene.vertices)
+    visible, facing, projected = visible_points(scene, view, at_rest, rest_normals, tolerance=0.001)
+    row, column = pixel_of(projected, len(view.label))
+    person = inside_outline(scene, view, projected, samples.spacing)
+    unfolding = vertices is not scene.vertices
+    solid = ndimage.binary_erosion((view.label == Label.SKIN) & (scene.portrait.alpha > 0.95))
+    seen = visible & solid[row, column] & (not unfolding)
+    filled = sample_skin_colors(scene, view, colors, samples)
+    color = np.where((seen & (facing > 0.1))[:, None], colors.foreground[row, column], filled)
+    points, normals = _posed(scene, samples, vertices)
+    layer = make_layer(
+        vertices,
+        scene.rig.faces,
+        samples.triangle,
+        points - normals * (INSET if unfolding else 0.0),
+        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
+        colors=color,
+        opacities=np.full(len(color), 0.95),
+        part=Part.SKIN,
+        seen=seen,
+    )
+    return keep(layer, person)
+
+
+def _areas(scene: Scene, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "F"]:
+    corners = vertices[scene.rig.faces]
+    return 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)

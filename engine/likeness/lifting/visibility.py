@@ -1,0 +1,174 @@
+"""Which part of the person every pixel of the portrait shows, and on which triangle it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+
+from likeness.geometry.frames import vertex_normals
+from likeness.lifting.types import Scene
+from likeness.rendering.mesh import MeshRaster, rasterize_mesh
+
+EYE_POLYGONS = {
+    "eye_right": (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    "eye_left": (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+}
+"""MediaPipe's outline of each eye's opening; left is the subject's."""
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+MOUTH = ("teeth_upper", "teeth_lower", "tongue", "mouth_inside")
+ALPHA_FLOOR = 0.03
+"""Pixels of the matte under this are background."""
+MIN_FACING = 0.3
+"""Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
+MIN_FACING_EARS = 0.15
+OPEN_MOUTH = 0.012
+"""Inner lips' area over interocular distance squared from which the mouth counts as open."""
+
+
+class Label(IntEnum):
+    """What a pixel of the portrait shows."""
+
+    BACKGROUND = 0
+    SKIN = 1
+    VOLUME = 2
+    EYE = 3
+    MOUTH = 4
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """The portrait's pixels explained by the fitted head. S is the working square's side."""
+
+    label: Int[np.ndarray, "S S"]
+    triangle: Int[np.ndarray, "S S"]
+    """For skin, eye and mouth pixels; -1 elsewhere."""
+    depth: Float[np.ndarray, "S S"]
+    """Of that triangle, metres; infinite elsewhere."""
+    normal: Float[np.ndarray, "S S 3"]
+    """Smooth unit normal there in the camera's frame (z forward: skin that is seen has z < 0); 0 elsewhere."""
+    facing: Float[np.ndarray, "S S"]
+    """Cosine between that normal and the direction to the camera; 0 where there is no triangle."""
+    to_outline: Float[np.ndarray, "S S"]
+    """Distance in pixels from the person's outline, inwards; 0 outside. What lies beyond the photograph is inside."""
+    surface: MeshRaster
+    """The nearest triangle of all but lashes at every pixel, whatever the pixel shows."""
+
+
+def explain_pixels(scene: Scene) -> Visibility:
+    """Label the portrait's pixels: eyes and open mouth by the landmarks' outlines, the rest by the nearest triangle."""
+    head = np.arange(len(scene.rig.faces)) < scene.rig.head_triangles
+    surface = _raster(scene, head & ~scene.triangles_in("lashes_left", "lashes_right"))
+    skin = scene.skin_triangles()
+    outer = _raster(scene, skin | scene.triangles_in("scalp", "neck", "torso"))
+    triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
+    _close_holes(triangle, depth, bary)
+    label = np.where((triangle >= 0) & skin[triangle], Label.SKIN, Label.VOLUME)
+    for name, mask in _openings(scene):
+        inner = _raster(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
+        mask &= inner.triangle >= 0
+        triangle[mask], depth[mask], bary[mask] = inner.triangle[mask], inner.depth[mask], inner.bary[mask]
+        label[mask] = Label.MOUTH if name == "mouth" else Label.EYE
+    normal, facing = _normals(scene, triangle, bary)
+    label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
+    off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
+    triangle[off_mesh], depth[off_mesh] = -1, np.inf
+    to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
+    return Visibility(label.astype(np.int32), triangle, depth, normal, facing, to_outline, surface)
+
+
+def pixel_of(points: Float[np.ndarray, "N 2"], size: int) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
+    """Return row and column of the pixel under each projected point, clamped to the picture."""
+    index = np.clip(np.floor(points).astype(np.int64), 0, size - 1)
+    return index[:, 1], index[:, 0]
+
+
+def visible_points(
+    scene: Scene,
+    view: Visibility,
+    points: Float[np.ndarray, "N 3"],
+    normals: Float[np.ndarray, "N 3"],
+    tolerance: float,
+) -> tuple[Bool[np.ndarray, "N"], Float[np.ndarray, "N"], Float[np.ndarray, "N 2"]]:
+    """Tell which surface points the portrait shows: in the picture, not behind the head's own surface.
+
+    Returns (visible, cosine between normal and view, projection in pixels); `tolerance` in metres of depth.
+    """
+    size = len(view.depth)
+    projected, depth = scene.camera.project(points)
+    row, column = pixel_of(projected, size)
+    inside = ((projected >= 0) & (projected < size)).all(1)
+    towards_camera = scene.camera.center - points
+    towards_camera /= np.linalg.norm(towards_camera, axis=1, keepdims=True)
+    facing = (normals * towards_camera).sum(1)
+    visible = inside & (facing > 0) & (depth < view.surface.depth[row, column] + tolerance)
+    return visible, facing, projected
+
+
+def inside_outline(
+    scene: Scene, view: Visibility, projected: Float[np.ndarray, "N 2"], radius: Float[np.ndarray, "N"]
+) -> Bool[np.ndarray, "N"]:
+    """Tell which discs (radius in metres) stay inside the person's outline in the portrait, or outside the square."""
+    size = len(view.label)
+    row, column = pixel_of(projected, size)
+    off_picture = ~((projected >= 0) & (projected < size)).all(1)
+    return off_picture | (view.to_outline[row, column] * scene.metres_per_pixel > radius)
+
+
+def _raster(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
+    """Rasterize some of the rig's triangles; indices are the rig's own."""
+    index = np.flatnonzero(triangles)
+    raster = rasterize_mesh(scene.camera, scene.vertices, scene.rig.faces[index])
+    own = np.where(raster.triangle >= 0, index[raster.triangle], -1).astype(np.int32)
+    return MeshRaster(own, raster.bary, raster.depth)
+
+
+def _close_holes(
+    triangle: Int[np.ndarray, "S S"], depth: Float[np.ndarray, "S S"], bary: Float[np.ndarray, "S S 3"]
+) -> None:
+    """Give pixels in holes of the outer skin (parted lips, eyes) to the nearest triangle beside them, in place."""
+    covered = triangle >= 0
+    holes = ndimage.binary_fill_holes(covered) & ~covered
+    nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    row, column = nearest[:, holes]
+    triangle[holes], depth[holes], bary[holes] = triangle[row, column], depth[row, column], bary[row, column]
+
+
+def _openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
+    """The pixels inside the eyes' and, if it is open, the mouth's outline."""
+    landmarks = scene.portrait.landmarks
+    # The outline runs along the lids' edges: its own pixels show lashes and belong to the lids.
+    openings = [(n, ndimage.binary_erosion(_polygon(scene, polygon))) for n, polygon in EYE_POLYGONS.items()]
+    mouth = _polygon(scene, INNER_LIPS)
+    interocular = np.linalg.norm(landmarks[33] - landmarks[263])
+    if mouth.sum() > OPEN_MOUTH * interocular**2:
+        openings.append(("mouth", mouth))
+    return openings
+
+
+def _polygon(scene: Scene, landmarks: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:
+    size = len(scene.portrait.alpha)
+    mask = np.zeros((size, size), np.uint8)
+    fixed_point = np.round((scene.portrait.landmarks[list(landmarks)] - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [fixed_point], 1, shift=4)
+    return ndimage.binary_fill_holes(mask > 0)
+
+
+def _normals(
+    scene: Scene, triangle: Int[np.ndarray, "S S"], bary: Float[np.ndarray, "S S 3"]
+) -> tuple[Float[np.ndarray, "S S 3"], Float[np.ndarray, "S S"]]:
+    """Smooth normals in the camera's frame and their cosine with the direction to the camera."""
+    hit = triangle >= 0
+    corners = scene.rig.faces[triangle[hit]]
+    vertex_normal = vertex_normals(scene.vertices, scene.rig.faces) @ scene.camera.rotation.T
+    unit = np.einsum("nk,nkc->nc", bary[hit], vertex_normal[corners])
+    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
+    point = scene.camera.transform(np.einsum("nk,nkc->nc", bary[hit], scene.vertices[corners]))
+    normal, facing = np.zeros((*triangle.shape, 3)), np.zeros(triangle.shape)
+    normal[hit] = unit
+    facing[hit] = -(unit * point).sum(1) / np.linalg.norm(point, axis=1)
+    return normal, facing
