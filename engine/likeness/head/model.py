@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import no_type_check
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,6 +25,15 @@ from likeness.head.lids import COLUMNS, LOOPS, fit_lids
 OPEN_HEAD = Path(__file__).parent / "data" / "open_head.npz"
 PARENTS = (-1, 0, 1, 1, 1)
 POSE_FEATURES = 9 * (len(JOINT_NAMES) - 1)
+JAW_OPEN_ANGLE = 0.36
+"""Open Head's jaw, turned by this about x (radians), does what jawOpen = 1 does: the turn of MakeHuman's lower teeth."""
+LEFT_EYE_LOOKS = {
+    "eyeLookDownLeft": (0.42, 0.0, 0.0),
+    "eyeLookUpLeft": (-0.36, 0.0, 0.0),
+    "eyeLookInLeft": (0.0, -0.45, 0.0),
+    "eyeLookOutLeft": (0.0, 0.45, 0.0),
+}
+"""The rotation vector of Open Head's left eye that a look shape at 1 equals; the right eye's mirrors it in y and z."""
 PART_OF_REGION = {
     "torso": Part.TORSO,
     "mouth_inside": Part.MOUTH,
@@ -239,6 +250,7 @@ def _joint_transforms(rotations: np.ndarray, joints: np.ndarray, parents: tuple[
 
 
 @njit(cache=True, fastmath=True)
+@no_type_check
 def _add_directions(v_neutral, directions, coefficients, active):
     """Return v_neutral plus the active directions; every direction is read once, in order."""
     summed = v_neutral.copy()
@@ -251,6 +263,7 @@ def _add_directions(v_neutral, directions, coefficients, active):
 
 
 @njit(cache=True, fastmath=True)
+@no_type_check
 def _skin(vertices, weights, transforms):
     """Blend the joints' transforms at every vertex and apply them in place."""
     blend = np.empty((3, 4), np.float32)
