@@ -15,6 +15,7 @@ sys.path.insert(0, str(ENGINE))
 
 from likeness.contract.arkit import ARKIT_NAMES  # noqa: E402
 from likeness.contract.safe_npz import write_npz  # noqa: E402
+from likeness.head.assets import REGION_NAMES  # noqa: E402
 from open_head import edge_loops, expressions, identity, landmarks, makehuman, mouth, paint, regions, skeleton, surface  # noqa: E402
 
 ASSET = ENGINE / "likeness/head/data/open_head.npz"
@@ -32,12 +33,14 @@ def build() -> dict[str, np.ndarray]:
     mouth.seat_teeth(head, mean)
     shapes = expressions.load_shapes(head, identity.growth(head, mean))
     mouth.open_jaw(head, mean, shapes["jawOpen"])
+    region = regions.face_regions(head, mean, loops)
+    expressions.smooth_cheeks(head, shapes, region == REGION_NAMES.index("face"))
     shapes = expressions.fit_eyes(head, mean, shapes, loops)
+    shapes = {name: shape.astype(np.float16).astype(float) for name, shape in shapes.items()}
     regressor = skeleton.joint_regressor(head)
     joints = regressor @ mean
     weights = skeleton.skinning_weights(head, mean, joints, shapes["jawOpen"])
-    region = regions.face_regions(head, mean, loops)
-    stage = landmarks.make_stage(head, mean, region, paint.vertex_colors(head, mean, region))
+    stage = landmarks.make_stage(head, mean, region, paint.vertex_colors(mean, head.faces, region))
     embedding = landmarks.embed(stage, mean, shapes)
     ibug = list(landmarks.IBUG_FROM_MEDIAPIPE)
     arrays = {

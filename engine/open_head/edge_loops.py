@@ -45,6 +45,16 @@ def lid_faces(surface: HeadSurface, loops: np.ndarray) -> np.ndarray:
     return body & (piece[surface.faces] == piece[loops[0, 0]]).any(1)
 
 
+def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Return the (V, V) matrix that averages each vertex's edge neighbours."""
+    start, end = faces.ravel(), np.roll(faces, 1, 1).ravel()
+    ends = (np.concatenate([start, end]), np.concatenate([end, start]))
+    adjacency = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
+    adjacency.data[:] = 1
+    degree = np.maximum(np.asarray(adjacency.sum(1)).ravel(), 1)
+    return sparse.diags(1 / degree) @ adjacency
+
+
 def _registered(surface: HeadSurface, starts: tuple[int, ...], length: int, *, order: int) -> np.ndarray:
     """Return (loops, length) head vertices; loop number `order` begins at its start, the others follow its rungs."""
     to_head = {int(vertex): k for k, vertex in enumerate(surface.kept)}

@@ -6,16 +6,12 @@ import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.lids import MARGIN, Lids, find_lids, fit_shape
-from open_head.edge_loops import lid_faces
+from likeness.head.model import LEFT_EYE_LOOKS
+from open_head.edge_loops import lid_faces, neighbour_mean
 from open_head.surface import HeadSurface
 
-LOOK_ROTVECS = {
-    "eyeLookDownLeft": (0.42, 0, 0),
-    "eyeLookUpLeft": (-0.36, 0, 0),
-    "eyeLookInLeft": (0, -0.45, 0),
-    "eyeLookOutLeft": (0, 0.45, 0),
-}
-"""Rotation of the left eyeball at full strength, radians; the right one's is the mirror image."""
+SMOOTHED = {"mouthSmile": 15, "cheekPuff": 3}
+"""Passes of smoothing for shapes whose targets crease the cheek harder than skin does."""
 
 
 def load_shapes(surface: HeadSurface, scale: float) -> dict[str, np.ndarray]:
@@ -29,6 +25,16 @@ def load_shapes(surface: HeadSurface, scale: float) -> dict[str, np.ndarray]:
         shapes[name] = raw[name]
         shapes[name][surface.vertices_of("eye_left", "eye_right")] = 0
     return _symmetrised(surface, shapes)
+
+
+def smooth_cheeks(surface: HeadSurface, shapes: dict[str, np.ndarray], skin: np.ndarray) -> None:
+    """Smooth the displacement of the face's plain skin in the shapes that need it, in place; `skin` is (F,) bool."""
+    free = np.ones(len(surface.mirror), bool)
+    free[surface.faces[~skin]] = False
+    mean_of_neighbours = neighbour_mean(surface.faces, len(free))
+    for name, shape in shapes.items():
+        for _ in range(SMOOTHED.get(name.removesuffix("Left").removesuffix("Right"), 0)):
+            shape[free] = (shape[free] + (mean_of_neighbours @ shape)[free]) / 2
 
 
 def _symmetrised(surface: HeadSurface, shapes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -85,7 +91,7 @@ def carry_lashes(surface: HeadSurface, mean: np.ndarray, shapedirs: np.ndarray, 
 def _turn_eyeballs(surface: HeadSurface, mean: np.ndarray, shapes: dict[str, np.ndarray]) -> None:
     members = surface.vertices_of("eye_left")
     center = mean[surface.eye_equators[0]].mean(0)
-    for name, rotvec in LOOK_ROTVECS.items():
+    for name, rotvec in LEFT_EYE_LOOKS.items():
         rotation = rotvec_to_rotmat(np.array(rotvec, float))
         shapes[name][members] = (mean[members] - center) @ (rotation.T - np.eye(3))
         shapes[swap_side(name)] = shapes[name][surface.mirror] * np.array([-1, 1, 1])

@@ -16,13 +16,15 @@ from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh, shade
 from open_head.surface import HeadSurface
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 SIZE = 768
 FRONT = look_at_face(1.15, 2400, SIZE, SIZE)
 PIVOT = np.array([0, -0.03, -0.05])
-LIGHTS = ((0.3, 0.5, 0.8), (-0.3, 0.4, 0.9))
+LIGHTS = ((0.3, 0.45, 0.85), (-0.3, 0.45, 0.85))
 YAWS, PITCHES = np.radians([-25, -12, 0, 12, 25]), np.radians([-8, 0, 8])
+FRONTAL = np.radians(20)
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 OPEN_MOUTH = {"jawOpen": 0.35, "mouthUpperUpLeft": 0.3, "mouthUpperUpRight": 0.3,
               "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3}  # fmt: skip
@@ -59,7 +61,7 @@ class Stage:
 
     @property
     def lashless(self) -> np.ndarray:
-        """Indices of all triangles but the lashes, which would catch the eyelids' rays."""
+        """Indices of all triangles but the lashes: solid, they would look like paint and catch the eyelids' rays."""
         return np.flatnonzero(~np.isin(self.surface.face_group, ("lashes_left", "lashes_right")))
 
 
@@ -79,7 +81,7 @@ def embed(stage: Stage, mean: np.ndarray, shapes: dict[str, np.ndarray]) -> Embe
     points, spread = _robust_points(stage, mean, _views(YAWS, PITCHES))
     opened = mean + sum(strength * shapes[name] for name, strength in OPEN_MOUTH.items())
     inner, inner_spread = _robust_points(stage, opened, _views(YAWS[1:4], PITCHES))
-    pairs = _mirror_pairs(stage, mean)
+    pairs = _mirror_pairs(np.stack([points, inner], 1))
     points, inner = _symmetrised(points, pairs), _symmetrised(inner, pairs)
     faces, bary = _closest(stage, mean, points)
     lips = list(INNER_LIPS)
@@ -102,22 +104,23 @@ def open_detector() -> mediapipe.solutions.face_mesh.FaceMesh:
     return mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True)
 
 
-def _views(yaws: np.ndarray, pitches: np.ndarray) -> list[tuple[Camera, tuple[float, float, float]]]:
+def _views(yaws: np.ndarray, pitches: np.ndarray) -> list[tuple[Camera, tuple[float, float, float], float]]:
+    """Return cameras and lights, and the weight of each view: portraits are mostly frontal."""
     poses = itertools.product(yaws, pitches, LIGHTS)
-    return [(FRONT.orbited(yaw, pitch, PIVOT), light) for yaw, pitch, light in poses]
+    return [(FRONT.orbited(yaw, pitch, PIVOT), light, np.exp(-((yaw / FRONTAL) ** 2))) for yaw, pitch, light in poses]
 
 
 def _robust_points(stage: Stage, vertices: np.ndarray, views: list) -> tuple[np.ndarray, np.ndarray]:
     """Return the landmarks' mean place (478, 3) and spread (478,) over the views (Weiszfeld's geometric median)."""
-    faces = stage.surface.faces
+    faces = stage.surface.faces[stage.lashless]
     hits, weights = [], []
     with open_detector() as detector:
-        for camera, light in views:
+        for camera, light, frontality in views:
             raster = rasterize_mesh(camera, vertices, faces)
             pixels = detect(detector, shade(raster, vertices, faces, stage.colors, light=light))
             place, facing = _cast(stage, vertices, camera, pixels)
             hits.append(place)
-            weights.append(facing**2)
+            weights.append(facing * frontality)
     return _weiszfeld(np.stack(hits, 1), np.stack(weights, 1))
 
 
@@ -155,18 +158,16 @@ def _read(raster: MeshRaster, rows, columns, faces, vertices, normals) -> tuple[
     return (vertices[corners] * bary).sum(1), (normals[corners] * bary).sum(1)[:, 2]
 
 
-def _mirror_pairs(stage: Stage, mean: np.ndarray) -> np.ndarray:
-    """Return each landmark's mirror twin, from MediaPipe's own places on the frontal head and its mirrored picture."""
-    faces = stage.surface.faces
-    raster = rasterize_mesh(FRONT, mean, faces)
-    with open_detector() as detector:
-        pixels = detect(detector, shade(raster, mean, faces, stage.colors, light=(0, 0.4, 0.9)))
-    center = pixels[[1, 4, 10, 152], 0].mean()
-    flipped = np.stack([2 * center - pixels[:, 0], pixels[:, 1]], 1)
-    twin = np.concatenate([cKDTree(pixels[:468]).query(flipped[:468])[1],
-                           468 + cKDTree(pixels[468:]).query(flipped[468:])[1]])  # fmt: skip
-    mutual = twin[twin] == np.arange(478)
-    return np.where(mutual, twin, np.arange(478))
+def _mirror_pairs(points: np.ndarray) -> np.ndarray:
+    """Return each landmark's mirror twin: the assignment that moves (478, K, 3) places of K expressions the least.
+
+    Several expressions, because the inner lips coincide while the mouth is shut.
+    """
+    mirrored = points * np.array([-1, 1, 1])
+    distance = np.linalg.norm(points[:, None] - mirrored[None], axis=3).sum(2)
+    distance[:468, 468:] = distance[468:, :468] = 1.0
+    twin = linear_sum_assignment(distance + distance.T)[1]
+    return np.where(twin[twin] == np.arange(478), twin, np.arange(478))
 
 
 def _symmetrised(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from likeness.geometry.cameras import look_at_face
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import rasterize_mesh
 from open_head import skeleton
-from open_head.edge_loops import lid_faces
+from open_head.edge_loops import CONTACT, lid_faces, lip_loops
 from open_head.surface import HeadSurface
 
 
@@ -27,7 +27,8 @@ def face_regions(surface: HeadSurface, mean: np.ndarray, loops: np.ndarray) -> n
     assign("scalp", center[:, 1] > hairline)
     assign("torso", height < 0)
     assign("ears", mask["ears"])
-    assign("lips", mask["lips"])
+    red = np.isin(surface.faces, lip_loops(surface)[: CONTACT + 2]).all(1)
+    assign("lips", mask["lips"] | red)
     assign("mouth_inside", mask["inside-mouth"])
     assign("lids_left", lid_faces(surface, loops[0]))
     assign("lids_right", lid_faces(surface, loops[1]))

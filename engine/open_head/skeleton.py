@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from likeness.geometry.rotations import rotvec_to_rotmat
-from open_head.expressions import LOOK_ROTVECS, swap_side
+from likeness.head.model import JAW_OPEN_ANGLE, LEFT_EYE_LOOKS
+from open_head.edge_loops import neighbour_mean
+from open_head.expressions import swap_side
 from open_head.surface import METRES, HeadSurface
-from scipy import sparse
 
-JAW_OPEN_ANGLE = 0.36
-"""Rotation of the jaw bone (radians about x) that ARKit's jawOpen = 1 equals: that of MakeHuman's lower teeth."""
 ROOT, NECK, JAW, LEFT_EYE, RIGHT_EYE = range(5)
 CONDYLE = np.array([0.0, -0.032, -0.078])
 """The jaw's hinge on MakeHuman's base head, metres in head space: in front of the ear canal."""
@@ -79,16 +78,6 @@ def _smoothstep(x: np.ndarray) -> np.ndarray:
     return x * x * (3 - 2 * x)
 
 
-def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_matrix:
-    """Return the (V, V) matrix that averages each vertex's edge neighbours."""
-    start, end = faces.ravel(), np.roll(faces, 1, 1).ravel()
-    ends = (np.concatenate([start, end]), np.concatenate([end, start]))
-    adjacency = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
-    adjacency.data[:] = 1
-    degree = np.maximum(np.asarray(adjacency.sum(1)).ravel(), 1)
-    return sparse.diags(1 / degree) @ adjacency
-
-
 def pose_correctives(
     mean: np.ndarray, joints: np.ndarray, weights: np.ndarray, shapes: dict[str, np.ndarray]
 ) -> np.ndarray:
@@ -115,7 +104,7 @@ def pose_correctives(
 
 
 def _look(left_name: str, side: str) -> tuple[str, np.ndarray]:
-    x, y, _ = LOOK_ROTVECS[left_name]
+    x, y, _ = LEFT_EYE_LOOKS[left_name]
     if side == "Left":
         return left_name, rotvec_to_rotmat(np.array([x, y, 0.0]))
     return swap_side(left_name), rotvec_to_rotmat(np.array([x, -y, 0.0]))
