@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from likeness.binding.pose import pose
+from likeness.binding.affine import pose
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar, Rig
 from likeness.contract.errors import UsageError
