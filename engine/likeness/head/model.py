@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import no_type_check
-from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
