@@ -1,0 +1,83 @@
+"""The commands that draw and export, run as a person would, on an avatar the tests make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import make_avatar, png_bytes
+from likeness.cli import main
+from likeness.contract.avatar_file import write_avatar
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def avatar_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("avatar") / "a.likeness"
+    write_avatar(path, make_avatar(gaussians=500))
+    return str(path)
+
+
+def draw(avatar_path, tmp_path, *options):
+    assert main(["render", avatar_path, "-o", str(tmp_path / "out.png"), *options]) == 0
+    with Image.open(tmp_path / "out.png") as picture:
+        return np.asarray(picture)
+
+
+def test_the_photographs_camera_gives_the_photographs_size_with_alpha(avatar_path, tmp_path, capsys):
+    picture = draw(avatar_path, tmp_path)
+    assert picture.shape == (64, 48, 4) and picture[0, 0, 3] == 0 and picture[32, 24, 3] > 200
+    assert capsys.readouterr().out == f"{tmp_path / 'out.png'}\n"
+
+
+def test_sizes_and_cameras(avatar_path, tmp_path):
+    front = draw(avatar_path, tmp_path, "--camera", "0,0", "--size", "40x30")
+    turned = draw(avatar_path, tmp_path, "--camera", "-40,10", "--size", "40x30")
+    assert front.shape == turned.shape == (30, 40, 4)
+    assert (front != turned).mean() > 0.1
+    assert draw(avatar_path, tmp_path, "--camera", "0,0").shape == (1024, 1024, 4)
+
+
+def test_expressions_and_controls_change_the_picture(avatar_path, tmp_path):
+    still = draw(avatar_path, tmp_path)
+    for options in (["--expression", "portrait"], ["--controls", "jawOpen=1,mouthPucker=0.5"]):
+        assert (draw(avatar_path, tmp_path, *options) != still).any()
+    np.testing.assert_array_equal(draw(avatar_path, tmp_path, "--expression", "neutral"), still)
+
+
+def test_backgrounds(avatar_path, tmp_path):
+    clear = draw(avatar_path, tmp_path)
+    blue = draw(avatar_path, tmp_path, "--background", "#0000ff")
+    assert blue.shape[2] == 3 and (blue[clear[..., 3] == 0] == [0, 0, 255]).all()
+    photograph = draw(avatar_path, tmp_path, "--background", "portrait")
+    (tmp_path / "green.png").write_bytes(png_bytes(np.full((5, 9, 3), [0, 200, 0], np.uint8)))
+    green = draw(avatar_path, tmp_path, "--background", str(tmp_path / "green.png"))
+    assert (green[clear[..., 3] == 0] == [0, 200, 0]).all()
+    assert len(np.unique(photograph[clear[..., 3] == 0], axis=0)) > 100
+
+
+def test_a_missing_background_is_an_input_error(avatar_path, tmp_path, capsys):
+    code = main(["render", avatar_path, "-o", str(tmp_path / "x.png"), "--background", str(tmp_path / "none.png")])
+    assert code == 3 and capsys.readouterr().err.splitlines()[-1].startswith("error: picture.missing: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_orbits_become_numbered_pictures_and_videos(avatar_path, tmp_path):
+    orbit = ["--orbit", "3", "--size", "33x35"]
+    assert main(["render", avatar_path, "-o", str(tmp_path / "frames"), *orbit]) == 0
+    assert sorted(file.name for file in (tmp_path / "frames").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    assert main(["render", avatar_path, "-o", str(tmp_path / "turn.mp4"), *orbit]) == 0
+    assert (tmp_path / "turn.mp4").stat().st_size > 500
+
+
+def test_sheet_and_export_say_where_they_wrote(avatar_path, tmp_path, capsys):
+    commands = {"sheet": "sheet.png", "export": "a.ply", "export ": "a.obj"}
+    for command, name in commands.items():
+        assert main([command.strip(), avatar_path, "-o", str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out == f"{tmp_path / name}\n"
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("command", ["render", "sheet"])
+def test_an_unwritable_place_is_an_input_error(avatar_path, tmp_path, capsys, command):
+    assert main([command, avatar_path, "-o", str(tmp_path / "missing" / "x.png")]) == 3
+    assert "error: output.no_folder: " in capsys.readouterr().err
