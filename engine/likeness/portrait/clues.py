@@ -47,6 +47,8 @@ class ColourClues:
     """Alpha by the position between the nearby background and the person's best fitting colour."""
     separation: np.ndarray
     """1 where all of the person's nearby colours are far from the background's; 0 where colour cannot tell."""
+    distinctness: np.ndarray
+    """1 where they are far from it even compared with all that the background's own colours vary."""
 
 
 def measure_clues(
@@ -58,11 +60,12 @@ def measure_clues(
     inside = np.where(person, ndimage.distance_transform_edt(person | ~valid), 0.0)
     is_background = (valid & (outside > REACH * unit) & (mask < 0.3)).astype(np.float32)
     is_person = (valid & (mask > 0.95) & (inside > DEPTH * unit)).astype(np.float32)
-    background, deviation, share = _local_background(rgb, is_background, LOCAL * unit)
+    background, deviation, share, variation = _local_background(rgb, is_background, LOCAL * unit)
     palette, presence = _local_palette(rgb, is_person, LOCAL * unit)
     near = valid & (outside < NEAR * unit) & (inside < NEAR * unit)
-    projected, separation = np.zeros((2, *mask.shape), np.float32)
-    projected[near], separation[near] = _project(rgb[near], background[near], palette, presence[near])
+    projected, nearest = np.zeros((2, *mask.shape), np.float32)
+    projected[near], nearest[near] = _project(rgb[near], background[near], palette, presence[near])
+    separation = np.clip(nearest / 0.2 - 0.5, 0, 1)
     difference = np.linalg.norm(cv2.GaussianBlur(rgb - background, (0, 0), 0.7), axis=-1)
     # Film grain must not fray an edge that only the mask can see.
     wide = np.sqrt(cv2.GaussianBlur(difference**2, (0, 0), 3.0))
@@ -74,13 +77,16 @@ def measure_clues(
         deviation=difference / np.maximum(deviation, MIN_DEVIATION),
         projected=projected,
         separation=separation,
+        distinctness=np.clip(nearest / np.maximum(variation, MIN_DEVIATION) - 1.8, 0, 1),
     )
 
 
 def _local_background(
     rgb: Float[np.ndarray, "S S 3"], member: Float[np.ndarray, "S S"], radius: float
-) -> tuple[Float[np.ndarray, "S S 3"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
-    """Mean colour of the members nearby, their root mean square distance from it, and the share that is near it.
+) -> tuple[
+    Float[np.ndarray, "S S 3"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]
+]:
+    """Mean colour of the members nearby, root mean square distance of those near it, their share, and that of all.
 
     Outliers are weighed down ever more strictly, so that strands over a plain wall do not count as the wall.
     """
@@ -90,8 +96,10 @@ def _local_background(
         mean = _smooth(rgb * weights[..., None], reach * radius) / total[..., None]
         square = ((rgb - mean) ** 2).sum(-1)
         weights = member / (1 + square / scale**2) ** 2
-    share = _smooth(weights, 2 * radius) / (_smooth(member, 2 * radius) + 1e-9)
-    return mean, np.sqrt(_smooth(square * weights, radius) / (_smooth(weights, radius) + 1e-9)), share
+    members = _smooth(member, 2 * radius) + 1e-9
+    deviation = np.sqrt(_smooth(square * weights, radius) / (_smooth(weights, radius) + 1e-9))
+    variation = np.sqrt(_smooth(np.minimum(square, 0.09) * member, 2 * radius) / members)
+    return mean, deviation, _smooth(weights, 2 * radius) / members, variation
 
 
 def _local_palette(
@@ -116,7 +124,7 @@ def _project(
     palette: Float[np.ndarray, "K 3"],
     presence: Float[np.ndarray, "N K"],
 ) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"]]:
-    """Alpha between the background and the palette colour that explains the pixel best, and the separation."""
+    """Alpha between the background and the palette colour that explains the pixel best, and how far the nearest is."""
     difference = rgb - background
     axes = palette[:, None] - background
     lengths = (axes**2).sum(-1)
@@ -125,7 +133,7 @@ def _project(
     present = presence.T > MIN_PRESENCE
     best = np.where(present, residuals, np.inf).argmin(0)
     nearest = np.sqrt(np.where(present, lengths, np.inf).min(0))
-    return np.take_along_axis(along, best[None], 0)[0], np.clip(nearest / 0.2 - 0.5, 0, 1)
+    return np.take_along_axis(along, best[None], 0)[0], nearest
 
 
 def _smooth(image: Float[np.ndarray, "S S *C"], radius: float) -> Float[np.ndarray, "S S *C"]:

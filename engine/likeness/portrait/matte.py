@@ -19,6 +19,8 @@ BAND_IN, BAND_IN_CLEAN = 0.03, 0.09
 HOLE_DEPTH = 0.2
 HOLE_WIDTH = 0.07
 """Gaps between curls lie at most this deep inside the mask and are at most this wide."""
+BUSY_DOUBT = 0.12
+"""Where the mask wavers before a busy background, it is more often the background that it took for hair."""
 FOG = 0.03
 
 
@@ -70,14 +72,15 @@ def _prior(
     gaps = _gaps(clues, unit) & ~face
     near_outside = clues.outside < unit * (BAND_OUT + (BAND_OUT_CLEAN - BAND_OUT) * clean)
     near_inside = clues.inside < unit * (BAND_IN + (BAND_IN_CLEAN - BAND_IN) * clean)
-    unsure_mask = (mask > 0.1) & (mask < 0.9)
+    unsure_mask = (mask > 0.05) & (mask < 0.9)
     unknown = (near_outside & near_inside) | unsure_mask | gaps
     may_be_background = (clues.outside > 0.012 * unit) | (mask < np.where(clues.separation > 0.5, 0.8, 0.65))
     is_background = (clean > 0.3) & (clues.deviation < 2.0) & may_be_background
     unknown &= ~face & ~is_background
-    speaks = clean * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
-    prior = (1 - speaks) * _sharpen(mask) + speaks * clues.projected
-    weight = 0.02 + 0.5 * speaks + 0.3 * (1 - clean)
+    told_apart = np.maximum(clean, clues.distinctness * np.clip(mask * 20, 0, 1))
+    speaks = told_apart * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
+    prior = (1 - speaks) * _sharpen(mask, 0.5 + BUSY_DOUBT * (1 - told_apart)) + speaks * clues.projected
+    weight = 0.02 + 0.5 * np.maximum(speaks, 1 - told_apart)
     fixed = np.where((mask > 0.5) & ~is_background | face, 1.0, 0.0)
     return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
 
@@ -97,8 +100,8 @@ def _gaps(clues: ColourClues, unit: float) -> Bool[np.ndarray, "S S"]:
     return cv2.dilate(gaps.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
 
 
-def _sharpen(mask: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
-    return np.clip((mask - 0.5) * 3 + 0.5, 0, 1)
+def _sharpen(mask: Float[np.ndarray, "S S"], middle: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
+    return np.clip((mask - middle) * 3 + 0.5, 0, 1)
 
 
 def _without_fog(alpha: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
