@@ -43,7 +43,8 @@ def complete(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap, embedd
     )
     shapes = head_map.transfer(open_head.exprdirs, open_head, regional)
     _turn_eyes(shapes, regional, open_head, head_map)
-    shapes = close_blinks(regional, head_map, points, shapes)
+    shaped = replace(regional, exprdirs=_single(shapes), expr_names=ARKIT_NAMES)
+    shapes = close_blinks(shaped, flame.v_template)
     return _joined(regional, head_map, shapes, mouth_parts(regional, open_head, head_map))
 
 

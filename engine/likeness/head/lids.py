@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from likeness.head.assets import REGION_NAMES, HeadAssets
+from likeness.head.flame_lids import close_blinks
 
 LOOPS, COLUMNS = 11, 28
 INNER_EDGE, MARGIN = 2, 3
@@ -68,10 +69,10 @@ def fit_lids(
 ) -> Float[np.ndarray, "V 3 E"]:
     """Return the expression directions with the eyes' shapes made anew for an identity, so that its own lids meet.
 
-    A model without `lid_loops` (FLAME) keeps its directions as they are.
+    A completed FLAME has no loops and a way of its own; a FLAME file as it is keeps its directions.
     """
     if assets.lid_loops is None:
-        return assets.exprdirs
+        return close_blinks(assets, v_neutral) if "eyeBlinkLeft" in assets.expr_names else assets.exprdirs
     fitted = assets.exprdirs.copy()
     for eye, side in enumerate(("Left", "Right")):
         joint, lashes = 3 + eye, REGION_NAMES.index(f"lashes_{side.lower()}")
