@@ -26,23 +26,27 @@ from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, inside_outline, pixel_of
 from likeness.lifting.volume import CHIN, Volume
 
-BUDGET = {Part.HAIR: 42_000, Part.TORSO: 14_000}
+BUDGET = {Part.HAIR: 38_000, Part.TORSO: 14_000}
 """Most Gaussians that the front of each may take."""
 STEEPEST = 2.0
 """Slope (metres of depth per metre across) of a lifted pixel at the outline; the volume's side takes over there."""
 RIM_FACING = 0.45
 """Cosine with the view under which the volume's front is sampled as well: its rim."""
-SPACING, RIM_SPACING = 0.0032, 0.0022
+SPACING, RIM_SPACING = 0.004, 0.0026
 """Of the volume's samples on its back and round its outline, metres."""
 OUTLINE = (0.003, 0.05)
 """Band along the torso's outline whose colours continue on its back, metres."""
 SCALP_SPACING, SCALP_INSET = 0.004, 0.003
 GRAIN = 0.06
 """Strongest departure from the smooth colour that counts as grain and not as a pattern."""
+OVER_CHIN = 0.02
+"""Torso's share under which a row belongs to the head."""
 LEAST_HAIR = 0.02
 """Share of the head's pixels that must be hair or hat for the back of the head to have any."""
 LONG_HAIR = 0.25
 """Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
+BARE_NECK = 0.15
+"""Torso's share up to which the modelled neck itself closes the back."""
 UNDER_NOSE = 2
 
 
@@ -88,7 +92,7 @@ def _side_layers(
     torso = volume.torso_share[row, column] > 0.5
     wanted = volume.is_front[samples.triangle] | ~_bare_nape(scene, view, volume)[row, column]
     wanted &= inside_outline(scene, view, projected, samples.spacing)
-    color = surface.at(points, row, column, torso)
+    color = surface.at(points, row, column)
     seen = volume.is_front[samples.triangle]
     opacity = np.full(len(points), 0.95)
     layers = []
@@ -114,7 +118,7 @@ def _scalp_layer(scene: Scene, surface: _UnseenColors, rng: np.random.Generator)
         samples.triangle,
         points,
         disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=surface.at(points, row, column, np.zeros(len(points), bool)),
+        colors=surface.at(points, row, column),
         opacities=np.full(len(points), 0.95),
         part=Part.HAIR,
         seen=np.zeros(len(points), bool),
@@ -126,7 +130,9 @@ class _UnseenColors:
     """Colours for the far side: what the near side shows there, and behind the face a continuation of it."""
 
     head: Float[np.ndarray, "S S 3"]
-    torso: Float[np.ndarray, "S S 3"]
+    back: Float[np.ndarray, "S S 3"]
+    over_chin: Bool[np.ndarray, "S S"]
+    """Where `head` holds; `back` elsewhere."""
     scalp: cKDTree | None
     """For a bald head: finds the scalp vertex whose filled-in skin colour to take."""
     scalp_color: Float[np.ndarray, "M 3"]
@@ -135,36 +141,32 @@ class _UnseenColors:
     def of(
         cls, scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
     ) -> _UnseenColors:
-        upper = volume.torso_share < 0.5
-        hair = _hair_mask(scene, view, colors, volume.torso_share < 0.02)
-        torso = _torso_edge(scene, view, ~upper)
-        bald = hair.sum() < LEAST_HAIR * (upper & (view.label != Label.BACKGROUND)).sum()
+        over_chin = volume.torso_share < OVER_CHIN
+        hair = _hair_mask(scene, view, colors, over_chin)
+        bald = hair.sum() < LEAST_HAIR * (over_chin & (view.label != Label.BACKGROUND)).sum()
         scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
         return cls(
             head=_continued(colors.foreground, hair, rng),
-            torso=_continued(colors.foreground, torso, rng),
+            back=_continued(colors.foreground, _back_mask(scene, view, ~over_chin), rng),
+            over_chin=over_chin,
             scalp=cKDTree(scene.vertices[scalp]) if bald else None,
             scalp_color=colors.vertex[scalp],
         )
 
     def at(
-        self,
-        points: Float[np.ndarray, "N 3"],
-        row: Int[np.ndarray, "N"],
-        column: Int[np.ndarray, "N"],
-        torso: Bool[np.ndarray, "N"],
+        self, points: Float[np.ndarray, "N 3"], row: Int[np.ndarray, "N"], column: Int[np.ndarray, "N"]
     ) -> Float[np.ndarray, "N 3"]:
         """Colour the points that project to these pixels."""
         head = self.head[row, column] if self.scalp is None else self.scalp_color[self.scalp.query(points)[1]]
-        return np.where(torso[:, None], self.torso[row, column], head)
+        return np.where(self.over_chin[row, column][:, None], head, self.back[row, column])
 
 
 def _hair_mask(
-    scene: Scene, view: Visibility, colors: SkinColors, rows: Bool[np.ndarray, "S S"]
+    scene: Scene, view: Visibility, colors: SkinColors, over_chin: Bool[np.ndarray, "S S"]
 ) -> Bool[np.ndarray, "S S"]:
     """Mark pixels that surely show hair or hat: away from skin and background, and less like skin than like hair."""
     beside = ndimage.binary_erosion((view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9), iterations=3)
-    mask = beside & rows
+    mask = beside & over_chin
     if not mask.any() or not colors.trusted.any():
         return mask
     hair, skin = np.median(colors.foreground[mask], 0), np.median(colors.foreground[colors.trusted], 0)
@@ -173,12 +175,12 @@ def _hair_mask(
     return mask & (like_hair <= like_skin)
 
 
-def _torso_edge(scene: Scene, view: Visibility, lower: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
-    """Mark the torso's pixels near its outline: a back has the shoulders' cloth, not the tie."""
-    solid = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9)
+def _back_mask(scene: Scene, view: Visibility, under_chin: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Mark what shows near the outline under the chin: a back has the shoulders' cloth or long hair, not the tie."""
+    solid = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & under_chin
     near = view.to_outline * scene.metres_per_pixel
-    edge = solid & lower & (near > OUTLINE[0]) & (near < OUTLINE[1])
-    return edge if edge.any() else solid & lower
+    edge = solid & (near > OUTLINE[0]) & (near < OUTLINE[1])
+    return edge if edge.any() else solid
 
 
 def _continued(
@@ -205,7 +207,7 @@ def _bare_nape(scene: Scene, view: Visibility, volume: Volume) -> Bool[np.ndarra
     skin = view.label == Label.SKIN
     hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
     rows = np.arange(len(skin))
-    low = (rows > scene.portrait.landmarks[UNDER_NOSE, 1]) & (volume.torso_share[:, 0] < 0.5)
+    low = (rows > scene.portrait.landmarks[UNDER_NOSE, 1]) & (volume.torso_share[:, 0] < BARE_NECK)
     beside_jaw = low & (rows < scene.portrait.landmarks[CHIN, 1])
     short = hair[beside_jaw].sum() < LONG_HAIR * skin[beside_jaw].sum()
     return skin & low[:, None] & short

@@ -21,7 +21,7 @@ from likeness.lifting.sampling import (
 from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Label, Visibility
 
-SPACING = {"teeth_upper": 0.001, "teeth_lower": 0.001, "tongue": 0.002, "mouth_inside": 0.003}
+SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth_inside": 0.0035}
 COLOR = {
     "teeth_upper": (0.87, 0.83, 0.76),
     "teeth_lower": (0.82, 0.78, 0.71),

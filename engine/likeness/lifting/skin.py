@@ -35,7 +35,7 @@ from likeness.lifting.visibility import (
     visible_points,
 )
 
-NEAR_SPACING, FAR_SPACING, LID_SPACING = 0.0013, 0.0028, 0.0009
+NEAR_SPACING, FAR_SPACING, LID_SPACING = 0.0013, 0.003, 0.0011
 """Spacing of surface samples beside the seen skin, far from it, and on the lids; metres."""
 UNFOLDS = 1.15
 """Growth of a triangle's area in the unfolded pose from which it is sampled there."""

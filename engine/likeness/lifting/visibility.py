@@ -26,6 +26,8 @@ ALPHA_FLOOR = 0.03
 MIN_FACING = 0.3
 """Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
 MIN_FACING_EARS = 0.15
+LID_EDGE = 0.001
+"""The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
 
@@ -141,8 +143,10 @@ def _close_holes(
 def _openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
     """The pixels inside the eyes' and, if it is open, the mouth's outline."""
     landmarks = scene.portrait.landmarks
-    # The outline runs along the lids' edges: its own pixels show lashes and belong to the lids.
-    openings = [(n, ndimage.binary_erosion(_polygon(scene, polygon))) for n, polygon in EYE_POLYGONS.items()]
+    openings = []
+    for name, polygon in EYE_POLYGONS.items():
+        inwards = ndimage.distance_transform_edt(_polygon(scene, polygon)) * scene.metres_per_pixel
+        openings.append((name, inwards > LID_EDGE))
     mouth = _polygon(scene, INNER_LIPS)
     interocular = np.linalg.norm(landmarks[33] - landmarks[263])
     if mouth.sum() > OPEN_MOUTH * interocular**2:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import bake_rig, landmarks, load_open_head, rig_vertices

@@ -1,0 +1,49 @@
+"""Unseen skin takes its colour from the seen: from the mirrored place, in the light of the border."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from likeness.geometry.cameras import look_at_face
+from likeness.lifting.appearance import complete_skin
+from likeness.lifting.lift import make_scene
+from likeness.lifting.visibility import explain_pixels
+
+from .conftest import SIZE, SKIN_COLOR, photograph_head
+
+
+@pytest.fixture(scope="module")
+def turned(open_head):
+    camera = look_at_face(1.0, 1.25 * SIZE, SIZE, SIZE).orbited(0.6, 0.0, np.array([0.0, 0, -0.08]))
+    portrait, fit = photograph_head(open_head, camera, np.zeros(len(open_head.expr_names), np.float32))
+    flat = np.broadcast_to(np.array(SKIN_COLOR), portrait.rgb.shape).astype(np.float32)
+    return make_scene(dataclasses.replace(portrait, rgb=flat, foreground=flat), fit, open_head)
+
+
+def cheek(scene, side):
+    vertices = np.unique(scene.rig.faces[scene.triangles_in("face")])
+    near = np.linalg.norm(scene.vertices[vertices] - [side * 0.055, -0.05, -0.02], axis=1) < 0.02
+    return vertices[near]
+
+
+def test_one_colour_stays_one_colour(turned):
+    colors = complete_skin(turned, explain_pixels(turned))
+    skin = np.unique(turned.rig.faces[turned.skin_triangles()])
+    np.testing.assert_allclose(colors.vertex[skin], np.broadcast_to(SKIN_COLOR, (len(skin), 3)), atol=0.01)
+
+
+def test_a_mark_on_the_seen_cheek_is_mirrored_to_the_unseen_one(turned):
+    view = explain_pixels(turned)
+    # The head is turned to the picture's right, so the subject's right cheek is the one that shows.
+    seen_cheek, unseen_cheek = cheek(turned, -1), cheek(turned, 1)
+    row, column = np.floor(turned.camera.project(turned.vertices[seen_cheek].mean(0)[None])[0][0]).astype(int)[::-1]
+    marked = turned.portrait.foreground.copy()
+    marked[row - 8 : row + 9, column - 8 : column + 9] = [0.4, 0.2, 0.2]
+    scene = dataclasses.replace(turned, portrait=dataclasses.replace(turned.portrait, foreground=marked))
+    colors = complete_skin(scene, view)
+    assert colors.vertex[unseen_cheek].mean() < np.mean(SKIN_COLOR) - 0.08
+    forehead = np.unique(turned.rig.faces[turned.triangles_in("face")])
+    forehead = forehead[turned.vertices[forehead, 1] > 0.05]
+    np.testing.assert_allclose(colors.vertex[forehead].mean(0), SKIN_COLOR, atol=0.02)
