@@ -45,6 +45,8 @@ class ColourClues:
     """How far the colour is from the nearby background, in that background's standard deviations."""
     projected: np.ndarray
     """Alpha by the position between the nearby background and the person's best fitting colour."""
+    unexplained: np.ndarray
+    """How far the colour is from any such mixture."""
     separation: np.ndarray
     """1 where all of the person's nearby colours are far from the background's; 0 where colour cannot tell."""
     distinctness: np.ndarray
@@ -63,8 +65,8 @@ def measure_clues(
     background, deviation, share, variation = _local_background(rgb, is_background, LOCAL * unit)
     palette, presence = _local_palette(rgb, is_person, LOCAL * unit)
     near = valid & (outside < NEAR * unit) & (inside < NEAR * unit)
-    projected, nearest = np.zeros((2, *mask.shape), np.float32)
-    projected[near], nearest[near] = _project(rgb[near], background[near], palette, presence[near])
+    projected, unexplained, nearest = np.zeros((3, *mask.shape), np.float32)
+    projected[near], unexplained[near], nearest[near] = _project(rgb[near], background[near], palette, presence[near])
     separation = np.clip(nearest / 0.2 - 0.5, 0, 1)
     difference = np.linalg.norm(cv2.GaussianBlur(rgb - background, (0, 0), 0.7), axis=-1)
     # Film grain must not fray an edge that only the mask can see.
@@ -76,6 +78,7 @@ def measure_clues(
         cleanness=np.exp(-((deviation / CLEAN_DEVIATION) ** 2)) * np.clip((share - MIN_CLEAN_SHARE) * 5, 0, 1),
         deviation=difference / np.maximum(deviation, MIN_DEVIATION),
         projected=projected,
+        unexplained=unexplained,
         separation=separation,
         distinctness=np.clip(nearest / np.maximum(variation, MIN_DEVIATION) - 1.8, 0, 1),
     )
@@ -123,17 +126,21 @@ def _project(
     background: Float[np.ndarray, "N 3"],
     palette: Float[np.ndarray, "K 3"],
     presence: Float[np.ndarray, "N K"],
-) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"]]:
-    """Alpha between the background and the palette colour that explains the pixel best, and how far the nearest is."""
+) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"], Float[np.ndarray, "N"]]:
+    """Mix the background with the palette colour that explains each pixel best.
+
+    Returns alpha, the colour distance left over, and the distance of the background to the nearest palette colour.
+    """
     difference = rgb - background
     axes = palette[:, None] - background
     lengths = (axes**2).sum(-1)
     along = np.clip((difference * axes).sum(-1) / np.maximum(lengths, 1e-3), 0, 1)
     residuals = ((difference - along[..., None] * axes) ** 2).sum(-1)
     present = presence.T > MIN_PRESENCE
-    best = np.where(present, residuals, np.inf).argmin(0)
+    residuals = np.where(present, residuals, np.inf)
+    best = residuals.argmin(0)
     nearest = np.sqrt(np.where(present, lengths, np.inf).min(0))
-    return np.take_along_axis(along, best[None], 0)[0], nearest
+    return np.take_along_axis(along, best[None], 0)[0], np.sqrt(residuals.min(0)), nearest
 
 
 def _smooth(image: Float[np.ndarray, "S S *C"], radius: float) -> Float[np.ndarray, "S S *C"]:

@@ -21,6 +21,8 @@ HOLE_WIDTH = 0.07
 """Gaps between curls lie at most this deep inside the mask and are at most this wide."""
 BUSY_DOUBT = 0.12
 """Where the mask wavers before a busy background, it is more often the background that it took for hair."""
+FOREIGN = 0.06
+"""A colour this far from any mixture of background and known person is, inside the mask, more of the person."""
 FOG = 0.03
 
 
@@ -79,7 +81,9 @@ def _prior(
     unknown &= ~face & ~is_background
     told_apart = np.maximum(clean, clues.distinctness * np.clip(mask * 20, 0, 1))
     speaks = told_apart * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
-    prior = (1 - speaks) * _sharpen(mask, 0.5 + BUSY_DOUBT * (1 - told_apart)) + speaks * clues.projected
+    foreign = np.clip((clues.unexplained - FOREIGN) / FOREIGN, 0, 1) * (mask > 0.5)
+    by_colour = np.maximum(clues.projected, foreign)
+    prior = (1 - speaks) * _sharpen(mask, 0.5 + BUSY_DOUBT * (1 - told_apart)) + speaks * by_colour
     weight = 0.02 + 0.5 * np.maximum(speaks, 1 - told_apart)
     fixed = np.where((mask > 0.5) & ~is_background | face, 1.0, 0.0)
     return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
