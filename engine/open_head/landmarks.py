@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 SIZE = 768
-FRONT = look_at_face(1.15, 2400, SIZE, SIZE)
+FRONT = look_at_face(1.15, 2400.0, SIZE, SIZE)
 PIVOT = np.array([0, -0.03, -0.05])
 LIGHTS = ((0.3, 0.45, 0.85), (-0.3, 0.45, 0.85))
 YAWS, PITCHES = np.radians([-25, -12, 0, 12, 25]), np.radians([-8, 0, 8])

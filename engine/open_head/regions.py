@@ -34,13 +34,23 @@ def face_regions(surface: HeadSurface, mean: np.ndarray, loops: np.ndarray) -> n
     assign("lids_right", lid_faces(surface, loops[1]))
     for group in np.unique(surface.face_group[~body]):
         region[surface.face_group == group] = REGION_NAMES.index(group)
-    return region
+    return _mirrored(surface, center, region)
+
+
+def _mirrored(surface: HeadSurface, center: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Give the right half the left half's regions; the masks are not quite symmetric."""
+    place = {frozenset(face): k for k, face in enumerate(surface.faces.tolist())}
+    twin = np.array([place[frozenset(face)] for face in surface.mirror[surface.faces].tolist()])
+    swap = {"left": "right", "right": "left"}
+    twin_name = ["_".join(swap.get(word, word) for word in name.split("_")) for name in REGION_NAMES]
+    twin_region = np.array([REGION_NAMES.index(name) for name in twin_name])
+    return np.where(center[:, 0] < 0, twin_region[region[twin]], region)
 
 
 def hidden_vertices(surface: HeadSurface, mean: np.ndarray) -> np.ndarray:
     """Return (V,) bool: no triangle of the vertex shows in any view around the closed, resting head."""
     seen = np.zeros(len(surface.faces), bool)
-    front = look_at_face(1.2, 2600, 1000, 1000)
+    front = look_at_face(1.2, 2600.0, 1000, 1000)
     for yaw in np.radians(np.arange(-180, 180, 30)):
         for pitch in np.radians([-60.0, -30.0, 0.0, 30.0, 60.0]):
             camera = front.orbited(yaw, pitch, np.array([0, -0.05, -0.08]))

@@ -10,6 +10,8 @@ from open_head.expressions import swap_side
 from open_head.surface import METRES, HeadSurface
 
 ROOT, NECK, JAW, LEFT_EYE, RIGHT_EYE = range(5)
+FAINT = 0.002
+"""Weights under this are the smoothing's far tail and count as none."""
 CONDYLE = np.array([0.0, -0.032, -0.078])
 """The jaw's hinge on MakeHuman's base head, metres in head space: in front of the ear canal."""
 
@@ -68,6 +70,7 @@ def _jaw_follow(surface: HeadSurface, mean: np.ndarray, hinge: np.ndarray, jaw_o
     laplace = neighbour_mean(surface.faces, len(mean))
     for _ in range(6):
         follow = 0.5 * follow + 0.5 * (laplace @ follow)
+    follow[follow < FAINT] = 0
     follow[surface.vertices_of("teeth_lower", "tongue")] = 1
     follow[surface.vertices_of("teeth_upper")] = 0
     return (follow + follow[surface.mirror]) / 2

@@ -25,7 +25,7 @@ OPEN_HEAD = Path(__file__).parent / "data" / "open_head.npz"
 PARENTS = (-1, 0, 1, 1, 1)
 POSE_FEATURES = 9 * (len(JOINT_NAMES) - 1)
 JAW_OPEN_ANGLE = 0.36
-"""Open Head's jaw, turned by this about x (radians), does what jawOpen = 1 does: the turn of MakeHuman's lower teeth."""
+"""Open Head's jaw turned by this about x (radians) does what jawOpen = 1 does: MakeHuman's lower teeth turn so far."""
 LEFT_EYE_LOOKS = {
     "eyeLookDownLeft": (0.42, 0.0, 0.0),
     "eyeLookUpLeft": (-0.36, 0.0, 0.0),
@@ -87,33 +87,31 @@ def load_open_head(path: Path = OPEN_HEAD) -> HeadAssets:
 
 
 def _open_head_assets(stored: dict[str, np.ndarray]) -> HeadAssets:
-    arrays = {
-        name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in stored.items()
-    }
-    assets = HeadAssets(
+    _check_sizes(stored)
+    return HeadAssets(
         name="open",
         licence="CC0-1.0",
         content_hash=hash_arrays(stored),
         expr_names=ARKIT_NAMES,
         parents=PARENTS,
-        **arrays,
+        **{name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in stored.items()},
     )
-    _check_sizes(assets)
-    return assets
 
 
-def _check_sizes(assets: HeadAssets) -> None:
-    """Raise ValueError unless the arrays fit each other."""
-    vertices, triangles = len(assets.v_template), len(assets.faces)
+def _check_sizes(stored: dict[str, np.ndarray]) -> None:
+    """Raise ValueError or KeyError unless exactly the asset's arrays are there and fit each other."""
+    vertices, triangles, corners = len(stored["v_template"]), len(stored["faces"]), len(stored["uv"])
+    joints, shapes = len(JOINT_NAMES), len(ARKIT_NAMES)
     wanted = {
         "v_template": (vertices, 3),
         "faces": (triangles, 3),
+        "uv": (corners, 2),
         "faces_uv": (triangles, 3),
-        "shapedirs": (vertices, 3, assets.shapedirs.shape[-1]),
-        "exprdirs": (vertices, 3, len(assets.expr_names)),
+        "shapedirs": (vertices, 3, stored["shapedirs"].shape[-1]),
+        "exprdirs": (vertices, 3, shapes),
         "posedirs": (vertices, 3, POSE_FEATURES),
-        "J_regressor": (len(JOINT_NAMES), vertices),
-        "lbs_weights": (vertices, len(JOINT_NAMES)),
+        "J_regressor": (joints, vertices),
+        "lbs_weights": (vertices, joints),
         "face_region": (triangles,),
         "hidden": (vertices,),
         "mirror": (vertices,),
@@ -124,12 +122,14 @@ def _check_sizes(assets: HeadAssets) -> None:
         "ibug_bary": (68, 3),
         "lid_loops": (2, LOOPS, COLUMNS),
     }
-    wrong = [name for name, shape in wanted.items() if getattr(assets, name).shape != shape]
-    limits = {"faces": vertices, "mirror": vertices, "faces_uv": len(assets.uv), "face_region": len(REGION_NAMES),
-              "landmark_faces": triangles, "ibug_faces": triangles, "lid_loops": vertices}  # fmt: skip
-    wrong += [n for n, end in limits.items() if getattr(assets, n).min() < 0 or getattr(assets, n).max() >= end]
+    found = {name: array.shape for name, array in stored.items()}
+    if found != wanted:
+        raise ValueError(f"the arrays are {found}, not {wanted}")
+    limits = {"faces": vertices, "mirror": vertices, "lid_loops": vertices, "faces_uv": corners,
+              "face_region": len(REGION_NAMES), "landmark_faces": triangles, "ibug_faces": triangles}  # fmt: skip
+    wrong = [name for name, end in limits.items() if stored[name].min() < 0 or stored[name].max() >= end]
     if wrong:
-        raise ValueError(f"wrong sizes or indices: {', '.join(wrong)}")
+        raise ValueError(f"indices out of range: {', '.join(wrong)}")
 
 
 def shaped_vertices(
