@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from likeness.geometry.cameras import look_at_face
+from likeness.geometry.cameras import Camera, look_at_face
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import rasterize_mesh
 from open_head import skeleton
@@ -50,12 +50,19 @@ def _mirrored(surface: HeadSurface, center: np.ndarray, region: np.ndarray) -> n
 def hidden_vertices(surface: HeadSurface, mean: np.ndarray) -> np.ndarray:
     """Return (V,) bool: no triangle of the vertex shows in any view around the closed, resting head."""
     seen = np.zeros(len(surface.faces), bool)
+    corners = mean[surface.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+    def facing(camera: Camera) -> np.ndarray:
+        """The open chest lets a low view see the mouth from behind, which does not count."""
+        return ((camera.center - corners[:, 0]) * normals).sum(1) > 0
+
     front = look_at_face(1.2, 2600.0, 1000, 1000)
     for yaw in np.radians(np.arange(-180, 180, 30)):
         for pitch in np.radians([-60.0, -30.0, 0.0, 30.0, 60.0]):
             camera = front.orbited(yaw, pitch, np.array([0, -0.05, -0.08]))
-            visible = rasterize_mesh(camera, mean, surface.faces).triangle
-            seen[visible[visible >= 0]] = True
+            raster = rasterize_mesh(camera, mean, surface.faces)
+            seen[raster.triangle[raster.covered]] |= facing(camera)[raster.triangle[raster.covered]]
     hidden = np.ones(len(mean), bool)
     hidden[surface.faces[seen]] = False
     return hidden & hidden[surface.mirror]

@@ -147,10 +147,10 @@ def _openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
     for name, polygon in EYE_POLYGONS.items():
         inwards = ndimage.distance_transform_edt(_polygon(scene, polygon)) * scene.metres_per_pixel
         openings.append((name, inwards > LID_EDGE))
-    mouth = _polygon(scene, INNER_LIPS)
-    interocular = np.linalg.norm(landmarks[33] - landmarks[263])
-    if mouth.sum() > OPEN_MOUTH * interocular**2:
-        openings.append(("mouth", mouth))
+    x, y = landmarks[list(INNER_LIPS)].T
+    area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
+    if area > OPEN_MOUTH * ((landmarks[33] - landmarks[263]) ** 2).sum():
+        openings.append(("mouth", _polygon(scene, INNER_LIPS)))
     return openings
 
 
