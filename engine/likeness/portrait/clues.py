@@ -26,6 +26,8 @@ MIN_DEVIATION = 0.014
 ROBUST_STEPS = ((3, 0.3), (3, 0.12), (2, 0.08), (1, 0.06), (1, 0.06))
 """Radius, in LOCAL, and the colour distance beyond which a pixel hardly counts."""
 MIN_CLEAN_SHARE = 0.5
+MIN_KNOWN_SHARE = 0.02
+"""Below this nothing is known about the background, as when a face fills the picture."""
 PALETTE_SIZE = 8
 MIN_PRESENCE = 0.04
 """A palette colour explains a pixel only where this part of the person nearby has it."""
@@ -80,7 +82,7 @@ def measure_clues(
         projected=projected,
         unexplained=unexplained,
         separation=separation,
-        distinctness=np.clip(nearest / np.maximum(variation, MIN_DEVIATION) - 1.8, 0, 1),
+        distinctness=np.clip(nearest / np.maximum(variation, MIN_DEVIATION) - 1.8, 0, 1) * (share > MIN_KNOWN_SHARE),
     )
 
 

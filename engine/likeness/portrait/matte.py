@@ -70,38 +70,48 @@ def _prior(
     mask: Float[np.ndarray, "S S"], face: Bool[np.ndarray, "S S"], clues: ColourClues, unit: float
 ) -> tuple[Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
     """What each pixel's alpha should be before the matting Laplacian speaks, and how sure that is (inf: fixed)."""
-    clean = clues.cleanness
     gaps = _gaps(clues, unit) & ~face
-    near_outside = clues.outside < unit * (BAND_OUT + (BAND_OUT_CLEAN - BAND_OUT) * clean)
-    near_inside = clues.inside < unit * (BAND_IN + (BAND_IN_CLEAN - BAND_IN) * clean)
-    unsure_mask = (mask > 0.05) & (mask < 0.9)
-    unknown = (near_outside & near_inside) | unsure_mask | gaps
-    may_be_background = (clues.outside > 0.012 * unit) | (mask < np.where(clues.separation > 0.5, 0.8, 0.65))
-    is_background = (clean > 0.3) & (clues.deviation < 2.0) & may_be_background
-    unknown &= ~face & ~is_background
-    told_apart = np.maximum(clean, clues.distinctness * np.clip(mask * 20, 0, 1))
+    background = _plain_background(mask, clues, unit) & ~face
+    unknown = (_band(mask, clues, unit) | gaps) & ~face & ~background
+    told_apart = np.maximum(clues.cleanness, clues.distinctness * np.clip(mask * 20, 0, 1))
     speaks = told_apart * clues.separation * np.where(gaps | (mask < 0.9), 1.0, 0.3)
     foreign = np.clip((clues.unexplained - FOREIGN) / FOREIGN, 0, 1) * (mask > 0.5)
     by_colour = np.maximum(clues.projected, foreign)
-    prior = (1 - speaks) * _sharpen(mask, 0.5 + BUSY_DOUBT * (1 - told_apart)) + speaks * by_colour
+    by_mask = _sharpen(mask, 0.5 + BUSY_DOUBT * (1 - told_apart))
+    prior = (1 - speaks) * by_mask + speaks * by_colour
     weight = 0.02 + 0.5 * np.maximum(speaks, 1 - told_apart)
-    fixed = np.where((mask > 0.5) & ~is_background | face, 1.0, 0.0)
+    fixed = np.where((mask > 0.5) & ~background | face, 1.0, 0.0)
     return np.where(unknown, prior, fixed), np.where(unknown, weight, np.inf)
 
 
+def _band(mask: Float[np.ndarray, "S S"], clues: ColourClues, unit: float) -> Bool[np.ndarray, "S S"]:
+    """Mark where alpha may be fractional: along the mask's border, wider on clean ground, and where the mask wavers."""
+    near_outside = clues.outside < unit * (BAND_OUT + (BAND_OUT_CLEAN - BAND_OUT) * clues.cleanness)
+    near_inside = clues.inside < unit * (BAND_IN + (BAND_IN_CLEAN - BAND_IN) * clues.cleanness)
+    return (near_outside & near_inside) | ((mask > 0.05) & (mask < 0.9))
+
+
+def _plain_background(mask: Float[np.ndarray, "S S"], clues: ColourClues, unit: float) -> Bool[np.ndarray, "S S"]:
+    """Mark what looks like the clean background around it, unless the mask knows better."""
+    surest_mask = np.where(clues.separation > 0.5, 0.8, 0.65)
+    may_be = (clues.outside > 0.012 * unit) | (mask < surest_mask)
+    return may_be & (clues.cleanness > 0.3) & (clues.deviation < 2.0)
+
+
 def _gaps(clues: ColourClues, unit: float) -> Bool[np.ndarray, "S S"]:
-    """Find background seen through curls: inside the mask, in the colour of a clean background, and either small
-    or reached from outside.
-    """
+    """Find background seen through curls: in a clean background's colour, and small or reached from outside."""
     like_background = (clues.deviation < 4.0) & (clues.cleanness > 0.5)
     candidate = like_background & (clues.separation > 0.5) & (clues.inside < HOLE_DEPTH * unit)
     side = max(round(HOLE_WIDTH * unit), 3)
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    wide = cv2.dilate(cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, ellipse), np.ones((3, 3))) > 0
+    wide = _grown(cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, ellipse) > 0)
     labels, _ = ndimage.label(candidate)
     reached = np.isin(labels, np.unique(labels[candidate & (clues.outside > 0)]))
-    gaps = candidate & (clues.inside > 0) & (~wide | reached)
-    return cv2.dilate(gaps.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return _grown(candidate & (clues.inside > 0) & (~wide | reached))
+
+
+def _grown(region: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    return cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
 
 
 def _sharpen(mask: Float[np.ndarray, "S S"], middle: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
@@ -111,8 +121,8 @@ def _sharpen(mask: Float[np.ndarray, "S S"], middle: Float[np.ndarray, "S S"]) -
 def _without_fog(alpha: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S"]:
     """Clear faint veils and specks that hang together with nothing."""
     alpha = np.clip((alpha - FOG) / (1 - 2 * FOG), 0, 1)
-    labels, count = ndimage.label(cv2.dilate((alpha > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)))
+    labels, count = ndimage.label(_grown(alpha > 0.1))
     if count < 2:
         return alpha
     own = labels == np.bincount(labels.ravel())[1:].argmax() + 1
-    return alpha * cv2.GaussianBlur(cv2.dilate(own.astype(np.float64), np.ones((3, 3))), (0, 0), 1.0)
+    return alpha * cv2.GaussianBlur(_grown(own).astype(np.float64), (0, 0), 1.0)

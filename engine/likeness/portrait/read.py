@@ -112,7 +112,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 def _to_srgb(image: Image.Image) -> Image.Image:
     """Convert any Pillow mode to RGB or RGBA in sRGB, 8 bits."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_grey_to_8bit(np.asarray(image, np.float64))).convert("RGB")
+        return Image.fromarray(_grey_to_8bit(np.array(image, np.float32))).convert("RGB")
     if image.mode == "LAB":
         return _convert_profile(image, ImageCms.createProfile("LAB"), "RGB")
     profile = _embedded_profile(image)
@@ -126,11 +126,12 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _grey_to_8bit(values: Float[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
-    """Scale one channel by its own range's nearest convention: 0..1, 0..255, 0..65535 or its maximum."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    largest = values.max(initial=0.0)
+    """Scale one channel, in place, by the nearest convention: 0..1, 0..255, 0..65535 or its maximum."""
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0).clip(0, out=values)
+    largest = float(values.max(initial=0.0))
     white = next((limit for limit in (1.0, 255.0, 65535.0) if largest <= limit), largest)
-    return np.round(values * (255.0 / white)).astype(np.uint8)
+    values *= 255.0 / white
+    return np.round(values, out=values).astype(np.uint8)
 
 
 def _embedded_profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
