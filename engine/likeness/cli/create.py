@@ -7,10 +7,14 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from likeness.cli import arguments
 from likeness.cli.terminal import TerminalProgress
 from likeness.contract.errors import MachineError, UsageError
+
+if TYPE_CHECKING:
+    from likeness.contract.avatar import Avatar
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -51,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
         print(output)
 
 
-def _create(options: argparse.Namespace):
+def _create(options: argparse.Namespace) -> tuple[Avatar, list[str]]:
     from likeness.geometry.threads import configure_threads
 
     configure_threads()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from likeness.contract.avatar import Avatar
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -28,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' '):<16} {text if not isinstance(text, list) else ', '.join(text)}")
 
 
-def describe(avatar, path: Path) -> dict[str, object]:
+def describe(avatar: Avatar, path: Path) -> dict[str, object]:
     """Return an avatar's description as plain values."""
     import numpy as np
 

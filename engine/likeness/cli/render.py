@@ -5,10 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from likeness.cli import arguments
 from likeness.cli.terminal import TerminalProgress
 from likeness.contract.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from likeness.avatar.animate import DrivenAvatar, Expression
+    from likeness.contract.avatar import Avatar
+    from likeness.contract.progress import Progress
+    from likeness.geometry.cameras import Camera
+
+    Drawing = tuple[Iterator[np.ndarray], int, tuple[int, int]]
 
 DEFAULT_SIZE = (1024, 1024)
 VIDEO_BACKGROUND = (43, 44, 48)
@@ -77,7 +88,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("usage", "An .mp4 cannot be transparent.", "Name a folder for .png files.")
 
 
-def _size(options: argparse.Namespace, avatar) -> tuple[int, int]:
+def _size(options: argparse.Namespace, avatar: Avatar) -> tuple[int, int]:
     if options.output.suffix.lower() == ".mp4":
         width, height = options.size or DEFAULT_SIZE
         return width - width % 2, height - height % 2
@@ -86,7 +97,7 @@ def _size(options: argparse.Namespace, avatar) -> tuple[int, int]:
     return options.size or DEFAULT_SIZE
 
 
-def _cameras(options: argparse.Namespace, avatar) -> list:
+def _cameras(options: argparse.Namespace, avatar: Avatar) -> list[Camera]:
     from likeness.avatar.views import framed, orbit_camera, portrait_camera, turnaround
 
     size = _size(options, avatar)
@@ -97,7 +108,7 @@ def _cameras(options: argparse.Namespace, avatar) -> list:
     return [framed(portrait_camera(avatar), (0, 0, avatar.view.width, avatar.view.height), *size)]
 
 
-def _frames(options: argparse.Namespace, driven, expression) -> tuple[Iterator, int, tuple[int, int]]:
+def _frames(options: argparse.Namespace, driven: DrivenAvatar, expression: Expression) -> Drawing:
     """Return the finished frames, uint8 RGB or RGBA, their number and their size."""
     from likeness.avatar.animate import render_avatar
     from likeness.avatar.pictures import over, to_straight_uint8
@@ -109,7 +120,7 @@ def _frames(options: argparse.Namespace, driven, expression) -> tuple[Iterator, 
     return frames, len(cameras), (cameras[0].width, cameras[0].height)
 
 
-def _background(options: argparse.Namespace, avatar, camera):
+def _background(options: argparse.Namespace, avatar: Avatar, camera: Camera) -> np.ndarray | None:
     """Return the opaque background as an array, None for a transparent one."""
     from likeness.avatar.pictures import picture_background, plain_background, portrait_background
 
@@ -123,7 +134,7 @@ def _background(options: argparse.Namespace, avatar, camera):
     return plain_background(VIDEO_BACKGROUND) if options.output.suffix.lower() == ".mp4" else None
 
 
-def _write(options: argparse.Namespace, drawing: tuple[Iterator, int, tuple[int, int]], progress) -> None:
+def _write(options: argparse.Namespace, drawing: Drawing, progress: Progress) -> None:
     from likeness.avatar.pictures import encode_png
     from likeness.avatar.video import write_video
     from likeness.contract.atomic import atomic_folder, atomic_write, ensure_writable
@@ -144,7 +155,7 @@ def _write(options: argparse.Namespace, drawing: tuple[Iterator, int, tuple[int,
                 (folder / f"{number:04d}.png").write_bytes(encode_png(frame))
 
 
-def _counted(frames: Iterator, count: int, progress) -> Iterator:
+def _counted(frames: Iterator[np.ndarray], count: int, progress: Progress) -> Iterator[np.ndarray]:
     for done, frame in enumerate(frames, 1):
         progress.update("rendering", done / count)
         yield frame
