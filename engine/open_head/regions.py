@@ -47,9 +47,13 @@ def _mirrored(surface: HeadSurface, center: np.ndarray, region: np.ndarray) -> n
     return np.where(center[:, 0] < 0, twin_region[region[twin]], region)
 
 
+GLIMPSE = 4
+"""Pixels that a triangle must show in all views together to count as seen; less is a crack at a corner of the mouth."""
+
+
 def hidden_vertices(surface: HeadSurface, mean: np.ndarray) -> np.ndarray:
     """Return (V,) bool: no triangle of the vertex shows in any view around the closed, resting head."""
-    seen = np.zeros(len(surface.faces), bool)
+    shown = np.zeros(len(surface.faces), int)
     corners = mean[surface.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
@@ -59,10 +63,11 @@ def hidden_vertices(surface: HeadSurface, mean: np.ndarray) -> np.ndarray:
 
     front = look_at_face(1.2, 2600.0, 1000, 1000)
     for yaw in np.radians(np.arange(-180, 180, 30)):
-        for pitch in np.radians([-60.0, -30.0, 0.0, 30.0, 60.0]):
+        for pitch in np.radians([-30.0, 0.0, 30.0, 60.0]):
             camera = front.orbited(yaw, pitch, np.array([0, -0.05, -0.08]))
             raster = rasterize_mesh(camera, mean, surface.faces)
-            seen[raster.triangle[raster.covered]] |= facing(camera)[raster.triangle[raster.covered]]
+            pixels = np.bincount(raster.triangle[raster.covered], minlength=len(shown))
+            shown += pixels * facing(camera)
     hidden = np.ones(len(mean), bool)
-    hidden[surface.faces[seen]] = False
+    hidden[surface.faces[shown >= GLIMPSE]] = False
     return hidden & hidden[surface.mirror]
