@@ -19,6 +19,8 @@ MATCH_DISTANCE = 0.004
 """FLAME vertices farther than this (metres) from the registered Open Head take their neighbours' motion."""
 SLIDE = 0.003
 """Landmarks that slide by this much between views (metres, rms) count half."""
+BROWS = ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55)), ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285))
+"""MediaPipe's landmarks along the right and the left brow's upper and lower edge."""
 IBUG_FROM_MEDIAPIPE = (
     127, 234, 93, 132, 58, 172, 136, 150, 152, 379, 365, 397, 288, 361, 323, 454, 356,
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300,

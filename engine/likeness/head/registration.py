@@ -18,10 +18,10 @@ from likeness.geometry.frames import vertex_normals
 
 CANDIDATES = 24
 """Triangles looked at for each closest point: those whose centres lie nearest."""
-STIFFNESS = (200.0, 60.0, 20.0, 6.0, 2.0, 0.6, 0.6)
+STIFFNESS = (200.0, 100.0, 50.0, 20.0, 8.0, 4.0, 2.0)
 REACH = (0.02, 0.02, 0.015, 0.01, 0.008, 0.006, 0.006)
 """Closest points farther off than this (metres) are no partners, step by step."""
-LANDMARK_WEIGHT = 3.0
+LANDMARK_WEIGHT = 1.0
 MIN_NORMAL_AGREEMENT = 0.4
 
 

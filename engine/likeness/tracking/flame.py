@@ -20,7 +20,7 @@ from likeness.head.assets import HeadAssets
 from likeness.head.flame import EXPR_NAMES
 from likeness.head.flame_completion import complete
 from likeness.head.flame_lids import fit_ball
-from likeness.head.flame_map import Embedding, HeadMap, eyeballs, map_head, region_faces, transfer_regions
+from likeness.head.flame_map import BROWS, Embedding, HeadMap, eyeballs, map_head, region_faces, transfer_regions
 from likeness.head.model import load_open_head
 from likeness.head.registration import Mesh, SurfacePoints, closest_points
 from likeness.tracking.embedding import Stage, embed_landmarks, outside_views
@@ -30,7 +30,6 @@ RECIPE = 1
 SKIN, LIP, HAIR = (0.80, 0.58, 0.47), (0.64, 0.32, 0.31), (0.12, 0.09, 0.07)
 SCLERA, IRIS, PUPIL = (0.92, 0.90, 0.88), (0.28, 0.18, 0.11), (0.02, 0.02, 0.02)
 PUPIL_END, IRIS_END = np.radians(12.0), np.radians(26.0)
-BROW_ROWS = ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55)), ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285))
 BROW_HALF_WIDTH = 0.0041
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 """Hidden between closed lips, so that they come from Open Head, whose were found on an open mouth."""
@@ -100,7 +99,7 @@ def _painted(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap) -> Flo
     own = SurfacePoints(open_head.landmark_faces, open_head.landmark_bary, open_head.landmark_spread)
     landmarks = own.on(head_map.deformed, open_head.faces)
     distance = np.full(len(colors), np.inf)
-    for upper, lower in BROW_ROWS:
+    for upper, lower in BROWS:
         line = (landmarks[list(upper)] + landmarks[list(lower)]) / 2
         distance = np.minimum(distance, _distance_to_line(flame.v_template.astype(np.float64), line))
     brow = np.clip(1.6 - distance / BROW_HALF_WIDTH, 0, 1)[:, None]
