@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+from likeness.geometry.threads import configure_threads
+
+configure_threads()
 install_import_hook(
     [f"likeness.{name}" for name in ("geometry", "head", "portrait", "gaussians", "binding", "tracking", "lifting")],
     "beartype.beartype",

@@ -6,9 +6,10 @@ import io
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Part, PortraitView, Rig
-from PIL import Image
 
 
 def make_avatar(*, gaussians: int = 200, seed: int = 0) -> Avatar:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
+
 from likeness.head.lids import COLUMNS, MARGIN
 from open_head.surface import HeadSurface
-from scipy import sparse
 
 LID_STARTS = (7773, 7747, 13352, 6784, 11465, 6786, 6788, 11491, 6859, 6915, 6938)
 """One vertex of MakeHuman's base mesh (hm08) on each loop around the left eye, from the socket outwards."""

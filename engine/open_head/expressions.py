@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.lids import MARGIN, Lids, find_lids, fit_shape

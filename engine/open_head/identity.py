@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+
 from open_head.surface import HeadSurface
 
 SAMPLES = 1500

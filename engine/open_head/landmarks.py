@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import mediapipe
 import numpy as np
 import trimesh
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
+
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh, shade
 from open_head.surface import HeadSurface
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
 SIZE = 768
 FRONT = look_at_face(1.15, 2400.0, SIZE, SIZE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.model import JAW_OPEN_ANGLE
 from open_head.edge_loops import CONTACT, LIP_COLUMNS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from likeness.head.assets import REGION_NAMES
 
 SKIN, LIP, HAIR = (0.80, 0.58, 0.47), (0.64, 0.32, 0.31), (0.12, 0.09, 0.07)

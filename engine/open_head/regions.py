@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.head.assets import REGION_NAMES
 from likeness.rendering.mesh import rasterize_mesh

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from open_head.makehuman import BaseMesh
 from scipy.spatial import cKDTree
+
+from open_head.makehuman import BaseMesh
 
 METRES = 0.1
 CHEST_BELOW_CLAVICLE = 0.55

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
 from likeness.head.model import PreparedHead, forward, load_open_head, prepare_identity
 
 REPEATS = 200

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
+
 from likeness.portrait.build import make_portrait
 from likeness.portrait.faces import choose_face
 from likeness.portrait.foreground import estimate_foreground
 from likeness.portrait.person_mask import person_mask
 from likeness.portrait.read import read_photograph
-from PIL import Image
 
 Result = TypeVar("Result")
 STAGES = ("read", "face", "mask", "foreground", "portrait")

@@ -20,6 +20,7 @@ configure_threads()
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+
 from likeness.binding.affine import bind, pose  # noqa: E402
 from likeness.contract.avatar import BoundGaussians  # noqa: E402
 from likeness.geometry.cameras import Camera, look_at_face  # noqa: E402

@@ -4,6 +4,7 @@ import errno
 import os
 
 import pytest
+
 from likeness.contract.atomic import atomic_folder, atomic_write, ensure_writable
 from likeness.contract.errors import InputError
 

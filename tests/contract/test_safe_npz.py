@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from likeness.contract.errors import InputError
 from likeness.contract.safe_npz import read_npz, read_zip, write_npz, write_zip
 

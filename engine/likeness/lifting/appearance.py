@@ -26,6 +26,7 @@ LASH_REACH = 0.005
 SMOOTHING = 1.5
 """Pixels of blur in the colours taken to the vertices; finer detail is added back at the samples."""
 DEPTH_TOLERANCE = 0.003
+UNDER_NOSE, CHIN = 2, 152
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,23 @@ def trusted_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
     on_skin = ndimage.binary_erosion(view.label == Label.SKIN, iterations=1)
     reach = LASH_REACH / scene.metres_per_pixel
     eyes = ndimage.distance_transform_edt(view.label != Label.EYE) > reach
-    return core & on_skin & eyes & (view.facing > CONFIDENT_FACING)
+    trusted = core & on_skin & eyes & (view.facing > CONFIDENT_FACING)
+    return trusted & ~_hair_over_skin(scene, view, trusted)
+
+
+def _hair_over_skin(
+    scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]
+) -> Bool[np.ndarray, "S S"]:
+    """Mark pixels on the skin that look like the hair beside it: strands and sideburns, but not a beard."""
+    foreground = scene.portrait.foreground
+    rows = np.arange(len(skin))[:, None]
+    nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
+    hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & (rows < nose)
+    if not hair.any() or not skin.any():
+        return np.zeros(skin.shape, bool)
+    to_hair = np.linalg.norm(foreground - np.median(foreground[hair], 0), axis=-1)
+    to_skin = np.linalg.norm(foreground - np.median(foreground[skin], 0), axis=-1)
+    return (to_hair < to_skin) & ((rows < nose) | (rows > chin))
 
 
 def blur_inside(

@@ -14,6 +14,7 @@ from likeness.geometry.frames import vertex_normals
 from likeness.lifting.appearance import SkinColors, blur_inside
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.sampling import (
+    REACH,
     SURFACE_SIGMA,
     disc_basis,
     lift_pixels,
@@ -23,7 +24,7 @@ from likeness.lifting.sampling import (
 )
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.types import Layer, Scene
-from likeness.lifting.visibility import Label, Visibility, inside_outline, pixel_of
+from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import CHIN, Volume
 
 BUDGET = {Part.HAIR: 38_000, Part.TORSO: 14_000}
@@ -37,17 +38,14 @@ SPACING, RIM_SPACING = 0.004, 0.0026
 OUTLINE = (0.003, 0.05)
 """Band along the torso's outline whose colours continue on its back, metres."""
 SCALP_SPACING, SCALP_INSET = 0.004, 0.003
+COLLAR = 0.07
+"""Half width of the middle of the torso that a back does not share: collar, tie, neckline; metres."""
 GRAIN = 0.06
 """Strongest departure from the smooth colour that counts as grain and not as a pattern."""
 OVER_CHIN = 0.02
 """Torso's share under which a row belongs to the head."""
 LEAST_HAIR = 0.02
 """Share of the head's pixels that must be hair or hat for the back of the head to have any."""
-LONG_HAIR = 0.25
-"""Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
-BARE_NECK = 0.15
-"""Torso's share up to which the modelled neck itself closes the back."""
-UNDER_NOSE = 2
 
 
 def lift_volume(
@@ -86,12 +84,11 @@ def _side_layers(
     normals = surface_points(samples, vertex_normals(volume.vertices, volume.faces), volume.faces)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     points -= normals * (samples.spacing * SURFACE_SIGMA)[:, None]
-    projected = scene.camera.project(points)[0]
-    row, column = pixel_of(projected, len(view.label))
+    points, wanted = pull_inside(scene, view, points, REACH * samples.spacing)
+    row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
     basis = disc_basis(normals, samples.spacing * SURFACE_SIGMA)
     torso = volume.torso_share[row, column] > 0.5
-    wanted = volume.is_front[samples.triangle] | ~_bare_nape(scene, view, volume)[row, column]
-    wanted &= inside_outline(scene, view, projected, samples.spacing)
+    wanted &= volume.is_front[samples.triangle] | ~volume.bare_nape[row, column]
     color = surface.at(points, row, column)
     seen = volume.is_front[samples.triangle]
     opacity = np.full(len(points), 0.95)
@@ -179,7 +176,8 @@ def _back_mask(scene: Scene, view: Visibility, under_chin: Bool[np.ndarray, "S S
     """Mark what shows near the outline under the chin: a back has the shoulders' cloth or long hair, not the tie."""
     solid = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & under_chin
     near = view.to_outline * scene.metres_per_pixel
-    edge = solid & (near > OUTLINE[0]) & (near < OUTLINE[1])
+    aside = np.abs(np.arange(len(near)) - scene.portrait.landmarks[CHIN, 0]) * scene.metres_per_pixel > COLLAR
+    edge = solid & aside & (near > OUTLINE[0]) & (near < OUTLINE[1])
     return edge if edge.any() else solid
 
 
@@ -200,17 +198,6 @@ def _continued(
     fine = grain[np.abs(grain).max(1) < GRAIN]
     drawn = fine[rng.integers(0, len(fine), mask.shape)] if len(fine) else 0.0
     return np.clip(np.where(mask[..., None], inner, smooth + drawn), 0, 1)
-
-
-def _bare_nape(scene: Scene, view: Visibility, volume: Volume) -> Bool[np.ndarray, "S S"]:
-    """Mark skin pixels from the nose down unless long hair shows beside them: nothing hangs behind those."""
-    skin = view.label == Label.SKIN
-    hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
-    rows = np.arange(len(skin))
-    low = (rows > scene.portrait.landmarks[UNDER_NOSE, 1]) & (volume.torso_share[:, 0] < BARE_NECK)
-    beside_jaw = low & (rows < scene.portrait.landmarks[CHIN, 1])
-    short = hair[beside_jaw].sum() < LONG_HAIR * skin[beside_jaw].sum()
-    return skin & low[:, None] & short
 
 
 def _facing(scene: Scene, volume: Volume) -> Float[np.ndarray, "T"]:

@@ -18,6 +18,7 @@ from likeness.contract.progress import Progress
 from likeness.geometry.frames import triangle_frames
 from likeness.lifting.types import Layer, Scene
 from likeness.rendering.api import rasterize
+from likeness.rendering.covariances import scaled_covars
 
 RATES = {"shift": 0.04, "log_scale": 0.015, "logit": 0.04, "color": 0.012}
 """Adam's learning rates; the shift is in pixels of the working square."""
@@ -61,6 +62,7 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        model.keep_in_range()
         progress.update("refine", (step + 1) / iterations)
     return _bound_again(scene, layer.bound, order[:seen_count], model.posed_seen())
 
@@ -87,19 +89,18 @@ class _SeenModel:
         return {"shift": self.shift, "log_scale": self.log_scale, "logit": self.logit, "color": self.color}
 
     def seen(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Means, bases and opacities of the seen Gaussians as the parameters have them."""
+        """Means, scales of the bases' columns and opacities of the seen Gaussians as the parameters have them."""
         means = self.posed.means[: self.count] + (self.shift * self.pixel) @ self.viewmat[:2, :3]
         scale = torch.exp(torch.nn.functional.pad(self.log_scale, (0, 1)))
-        basis = self.posed.basis[: self.count] * scale[:, None, :]
-        return means, basis, torch.sigmoid(self.logit).clamp(max=MAX_OPACITY)
+        return means, scale, torch.sigmoid(self.logit).clamp(max=MAX_OPACITY)
 
     def render(self, background: torch.Tensor) -> torch.Tensor:
-        means, basis, opacities = self.seen()
+        means, scale, opacities = self.seen()
         fixed = slice(self.count, None)
         size = self.scene.camera.width
         return rasterize(
             torch.cat([means, self.posed.means[fixed]]),
-            torch.cat([basis @ basis.transpose(1, 2), self.fixed_covars]),
+            torch.cat([scaled_covars(self.posed.basis[: self.count], scale), self.fixed_covars]),
             torch.cat([opacities, self.posed.opacities[fixed]]),
             torch.cat([self.color, self.posed.colors[fixed]]),
             self.viewmat,
@@ -109,10 +110,16 @@ class _SeenModel:
             background=background,
         ).rgb
 
+    def keep_in_range(self) -> None:
+        """Project the colours back into 0..1, lest a half-hidden Gaussian make up for what covers it."""
+        with torch.no_grad():
+            self.color.clamp_(0, 1)
+
     def posed_seen(self) -> _Posed:
         with torch.no_grad():
-            means, basis, opacities = self.seen()
-            return _Posed(means, basis, opacities, self.color.clamp(0, 1))
+            means, scale, opacities = self.seen()
+            basis = self.posed.basis[: self.count] * scale[:, None, :]
+            return _Posed(means, basis, opacities, self.color.detach())
 
 
 class _Target:

@@ -17,6 +17,7 @@ from likeness.head.model import rig_vertices
 from likeness.lifting.appearance import SkinColors, sample_skin_colors
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.sampling import (
+    REACH,
     SURFACE_SIGMA,
     disc_basis,
     lift_pixels,
@@ -30,8 +31,8 @@ from likeness.lifting.visibility import (
     MIN_FACING_EARS,
     Label,
     Visibility,
-    inside_outline,
     pixel_of,
+    pull_inside,
     visible_points,
 )
 
@@ -186,17 +187,18 @@ def _posed(
 def _samples_layer(
     scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"]
 ) -> Layer:
-    """Turn samples into discs in the given pose; those that the matte shows to be background are left out."""
+    """Turn samples into discs in the given pose, pulled inside the person's outline."""
     at_rest, rest_normals = _posed(scene, samples, scene.vertices)
     visible, facing, projected = visible_points(scene, view, at_rest, rest_normals, tolerance=0.001)
     row, column = pixel_of(projected, len(view.label))
-    person = inside_outline(scene, view, projected, samples.spacing)
+    pulled, person = pull_inside(scene, view, at_rest, REACH * samples.spacing)
     unfolding = vertices is not scene.vertices
     solid = ndimage.binary_erosion((view.label == Label.SKIN) & (scene.portrait.alpha > 0.95))
     seen = visible & solid[row, column] & (not unfolding)
     filled = sample_skin_colors(scene, view, colors, samples)
     color = np.where((seen & (facing > 0.1))[:, None], colors.foreground[row, column], filled)
     points, normals = _posed(scene, samples, vertices)
+    points += pulled - at_rest
     layer = make_layer(
         vertices,
         scene.rig.faces,

@@ -28,6 +28,8 @@ MIN_FACING = 0.3
 MIN_FACING_EARS = 0.15
 LID_EDGE = 0.001
 """The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
+MOST_PULL = 0.025
+"""Distance outside the outline over which a point is still pulled in, metres."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
 
@@ -111,14 +113,27 @@ def visible_points(
     return visible, facing, projected
 
 
-def inside_outline(
-    scene: Scene, view: Visibility, projected: Float[np.ndarray, "N 2"], radius: Float[np.ndarray, "N"]
-) -> Bool[np.ndarray, "N"]:
-    """Tell which discs (radius in metres) stay inside the person's outline in the portrait, or outside the square."""
+def pull_inside(
+    scene: Scene, view: Visibility, points: Float[np.ndarray, "N 3"], radius: Float[np.ndarray, "N"]
+) -> tuple[Float[np.ndarray, "N 3"], Bool[np.ndarray, "N"]]:
+    """Move discs (radius in metres) that stick out of the person's outline inside it, parallel to the picture.
+
+    The fitted mesh and the inflated volume are a little wider than the person here and there. Left out, such points
+    would leave holes in the side of the head; left in, a rim around the portrait. Returns the points and which are
+    kept: those further out than `MOST_PULL` belong to nothing in the picture.
+    """
     size = len(view.label)
+    projected, depth = scene.camera.project(points)
+    in_picture = ((projected >= 0) & (projected < size)).all(1)
     row, column = pixel_of(projected, size)
-    off_picture = ~((projected >= 0) & (projected < size)).all(1)
-    return off_picture | (view.to_outline[row, column] * scene.metres_per_pixel > radius)
+    pulled = points.copy()
+    for reach in np.unique(radius):
+        inner = view.to_outline * scene.metres_per_pixel > reach
+        outside = in_picture & (radius == reach) & ~inner[row, column]
+        nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+        target = nearest[::-1, row[outside], column[outside]].T + 0.5
+        pulled[outside] = scene.camera.unproject(target, depth[outside])
+    return pulled, np.linalg.norm(pulled - points, axis=1) < MOST_PULL + radius
 
 
 def _raster(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:

@@ -30,7 +30,11 @@ CLEARANCE = 0.0025
 """How far hair stays off the skull, metres."""
 NECK_BEGINS, NECK_ENDS = 0.02, 0.11
 """Metres under the chin between which the head's depth passes into the torso's."""
-CHIN = 152
+CHIN, UNDER_NOSE = 152, 2
+LONG_HAIR = 0.25
+"""Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
+BARE_NECK = 0.15
+"""Torso's share up to which the modelled neck itself closes the back."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Volume:
     is_front: Bool[np.ndarray, "T"]
     torso_share: Float[np.ndarray, "S S"]
     """0 in the head's rows, 1 in the torso's, smooth between."""
+    bare_nape: Bool[np.ndarray, "S S"]
+    """Pixels behind which nothing hangs but the modelled neck itself."""
 
 
 def inflate(scene: Scene, view: Visibility) -> Volume:
@@ -60,6 +66,8 @@ def inflate(scene: Scene, view: Visibility) -> Volume:
     source = 4 * (1 + share * (TORSO_FLATNESS - 1)) * (scene.metres_per_pixel * size / GRID) ** 2
     front_u = _solve_poisson(cells, known, source)
     back_u = _solve_poisson(cells, np.full_like(known, np.nan), source)
+    nape = _Nape.of(scene, view, share[:, 0])
+    back_u *= nape.taper[:, None]
     on_skull = np.isfinite(front_mesh)
     front_u = np.maximum(front_u, np.where(on_skull, np.clip(middle - front_mesh + CLEARANCE, 0, None) ** 2, 0))
     back_u = np.maximum(back_u, np.where(on_skull, np.clip(back_mesh + CLEARANCE - middle, 0, None) ** 2, 0))
@@ -71,6 +79,7 @@ def inflate(scene: Scene, view: Visibility) -> Volume:
         faces=faces,
         is_front=is_front,
         torso_share=_upsample(share, size),
+        bare_nape=(view.label == Label.SKIN) & nape.bare_rows[:, None] & (_upsample(share, size) < BARE_NECK),
     )
 
 
@@ -91,6 +100,31 @@ def _coarse_cells(scene: Scene, view: Visibility) -> _Cells:
     inside = (share(scene.portrait.alpha > 0.4) > 0.5) & in_photo
     on_skin = np.isin(view.label, (Label.SKIN, Label.EYE, Label.MOUTH))
     return _Cells(inside, in_photo, inside & (share(on_skin) > 0.5))
+
+
+@dataclass(frozen=True)
+class _Nape:
+    """Where short hair ends behind the head. With long hair beside the jaw it does not: it hangs behind the neck."""
+
+    taper: Float[np.ndarray, "G"]
+    """By coarse row: the hair's depth falls from 1 at the nose to 0 at the hairline; the torso's rises to 1 again."""
+    bare_rows: Bool[np.ndarray, "S"]
+
+    @classmethod
+    def of(cls, scene: Scene, view: Visibility, torso_share: Float[np.ndarray, "G"]) -> _Nape:
+        size = len(view.label)
+        rows = np.arange(size)
+        nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
+        scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
+        hairline = max(float(scene.camera.project(scene.vertices[scalp])[0][:, 1].max()), nose + 1)
+        hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
+        beside_jaw = (rows > nose) & (rows < chin)
+        if hair[beside_jaw].sum() > LONG_HAIR * (view.label == Label.SKIN)[beside_jaw].sum():
+            return cls(np.ones(GRID), np.zeros(size, bool))
+        row = (np.arange(GRID) + 0.5) * size / GRID
+        taper = np.clip((hairline - row) / (hairline - nose), 0, 1)
+        shoulders = np.clip((torso_share - BARE_NECK) / (0.5 - BARE_NECK), 0, 1)
+        return cls(np.maximum(taper, shoulders), rows > hairline)
 
 
 def _torso_share(scene: Scene, coarse: Camera) -> Float[np.ndarray, "G G"]:

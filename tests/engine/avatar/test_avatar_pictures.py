@@ -6,6 +6,8 @@ from factories import change, make_avatar, png_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
+
 from likeness.avatar.pictures import (
     decode_png,
     encode_png,
@@ -17,7 +19,6 @@ from likeness.avatar.pictures import (
 )
 from likeness.avatar.views import framed, portrait_camera
 from likeness.contract.errors import InputError
-from PIL import Image
 
 PIXELS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.sampled_from([3, 4])))
 

@@ -7,6 +7,7 @@ import pytest
 from factories import change, make_avatar
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness.avatar.animate import (
     neutral,
     portrait_expression,

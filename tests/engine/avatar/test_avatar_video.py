@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+
 from likeness.avatar.video import find_ffmpeg, write_video
 from likeness.contract.errors import InputError, MachineError
 

@@ -5,6 +5,7 @@ import pytest
 from factories import make_avatar
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness.avatar.views import PIVOT, face_camera, framed, orbit_camera, portrait_camera, turnaround
 
 ANGLES = st.floats(-80, 80)

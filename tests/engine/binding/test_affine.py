@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from likeness.binding.affine import bind, pose, pose_reference
 from likeness.contract.avatar import BoundGaussians
 from likeness.geometry.rotations import rotvec_to_rotmat

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from likeness.cli import doctor, main
 from likeness.contract.errors import MachineError
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from factories import make_avatar, png_bytes
+from PIL import Image
+
 from likeness.cli import main
 from likeness.contract.avatar_file import write_avatar
-from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from likeness.gaussians.container import covar_to_quat_scale, quat_scale_to_covar
 from likeness.geometry.rotations import quat_to_rotmat
-from scipy.spatial.transform import Rotation
 
 
 @settings(deadline=None)

@@ -7,6 +7,7 @@ import pytest
 import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from likeness.contract.errors import InputError
 from likeness.gaussians.container import from_covars
 from likeness.gaussians.ply import SH_C0, read_ply, write_ply

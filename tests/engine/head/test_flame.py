@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from flame_files import flame2020_pickle, flame2023_pickle, made_up_arrays
+from smplx import lbs as reference
+
 from likeness.contract.errors import InputError
 from likeness.head.assets import HeadAssets
 from likeness.head.flame import load_flame, release_name
 from likeness.head.model import forward, prepare_identity
-from smplx import lbs as reference
 
 
 def write(path: Path, content: bytes) -> Path:

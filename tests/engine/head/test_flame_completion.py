@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flame_files import FLAME_SURFACE, flame2020_pickle, real_surface_arrays, smooth_directions
+from scipy.spatial import cKDTree
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Part
 from likeness.geometry.cameras import look_at_face
@@ -196,10 +198,25 @@ def test_blinks_close_on_every_identity(head: HeadAssets, seed: int | None):
         assert eye_pixels(head, closed, yaw) <= 0.02 * eye_pixels(head, posed(head, {}, betas), yaw)
 
 
+def test_lashes_ride_on_the_lids(head: HeadAssets):
+    """At rest and in a blink of any identity, lashes lie where the lids' edges are."""
+    betas = np.zeros(head.shapedirs.shape[-1])
+    betas[:60] = np.random.default_rng(3).normal(0, 1, 60)
+    rest, closed = posed(head, {}, betas), posed(head, {"eyeBlinkLeft": 1}, betas)
+    lashes = np.unique(head.faces[region_faces(head, "lashes_left")])
+    lids = np.unique(head.faces[region_faces(head, "lids_left")])
+    for vertices in (rest, closed):
+        assert cKDTree(vertices[lids]).query(vertices[lashes])[0].max() < 0.012
+    edges = landmarks(closed, head)
+    upper = lashes[np.argsort(rest[lashes, 1])[-20:]]
+    assert np.ptp(edges[[386, 374], 1]) < 0.004  # the edges meet
+    assert (rest - closed)[upper, 1].mean() > 0.7 * (landmarks(rest, head) - edges)[386, 1] > 0.003
+
+
 def test_blinks_stay_on_their_side(head: HeadAssets):
     face = face_vertices(head)
     for name, sign in (("eyeBlinkLeft", -1), ("eyeBlinkRight", 1)):
-        other = face[head.v_template[face, 0] * sign > 0.005]
+        other = face[head.v_template[face, 0] * sign > 0.005]  # the other side's skin
         assert np.linalg.norm(shape(head, name)[other], axis=1).max() < 0.001
 
 

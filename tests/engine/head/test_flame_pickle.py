@@ -15,9 +15,10 @@ import pytest
 from flame_files import flame2020_pickle, flame2023_pickle, made_up_arrays, vanished_modules, with_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+
 from likeness.contract.errors import InputError
 from likeness.head.flame_pickle import STAND_INS, load_arrays
-from scipy import sparse
 
 
 class Call:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Part
 from likeness.geometry.rotations import rotvec_to_rotmat

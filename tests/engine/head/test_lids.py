@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.cameras import look_at_face
 from likeness.head.assets import REGION_NAMES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import MachineError
 from likeness.contract.safe_npz import read_npz, write_npz

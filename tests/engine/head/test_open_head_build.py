@@ -6,6 +6,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+
 from likeness.contract.safe_npz import read_npz
 from likeness.head.model import OPEN_HEAD
 

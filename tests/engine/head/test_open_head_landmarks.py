@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.head.model import forward, landmarks, prepare_identity
 from likeness.rendering.mesh import rasterize_mesh, shade

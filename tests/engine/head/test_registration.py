@@ -7,6 +7,8 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from likeness.head.registration import (
     Mesh,
     Similarity,
@@ -17,7 +19,6 @@ from likeness.head.registration import (
     neighbour_mean,
     register,
 )
-from scipy.spatial.transform import Rotation
 
 seeds = st.integers(0, 2**32 - 1)
 

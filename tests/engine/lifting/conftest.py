@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import bake_rig, landmarks, load_open_head, rig_vertices
@@ -52,6 +53,11 @@ def photograph_head(assets: HeadAssets, camera: Camera, controls: np.ndarray) ->
     return portrait, fit
 
 
+def scene_of(portrait: Portrait, fit: HeadFit, assets: HeadAssets) -> Scene:
+    rig = bake_rig(assets, fit.betas, fit.offsets)
+    return make_scene(portrait, assets, rig, fit.camera, fit.controls)
+
+
 @pytest.fixture(scope="session")
 def open_head() -> HeadAssets:
     return load_open_head()
@@ -61,4 +67,4 @@ def open_head() -> HeadAssets:
 def scene(open_head: HeadAssets) -> Scene:
     camera = look_at_face(1.0, 1.25 * SIZE, SIZE, SIZE)
     portrait, fit = photograph_head(open_head, camera, np.zeros(len(open_head.expr_names), np.float32))
-    return make_scene(portrait, fit, open_head)
+    return scene_of(portrait, fit, open_head)

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from likeness.geometry.cameras import look_at_face
 from likeness.lifting.appearance import complete_skin
-from likeness.lifting.lift import make_scene
 from likeness.lifting.visibility import explain_pixels
 
-from .conftest import SIZE, SKIN_COLOR, photograph_head
+from .conftest import SIZE, SKIN_COLOR, photograph_head, scene_of
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def turned(open_head):
     camera = look_at_face(1.0, 1.25 * SIZE, SIZE, SIZE).orbited(0.6, 0.0, np.array([0.0, 0, -0.08]))
     portrait, fit = photograph_head(open_head, camera, np.zeros(len(open_head.expr_names), np.float32))
     flat = np.broadcast_to(np.array(SKIN_COLOR), portrait.rgb.shape).astype(np.float32)
-    return make_scene(dataclasses.replace(portrait, rgb=flat, foreground=flat), fit, open_head)
+    return scene_of(dataclasses.replace(portrait, rgb=flat, foreground=flat), fit, open_head)
 
 
 def cheek(scene, side):

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from likeness.lifting.cells import adaptive_cells
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.contract.progress import Cancelled, SilentProgress

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness.geometry.cameras import look_at_face
 from likeness.lifting.sampling import DRAWN_SIGMA, LOW_PASS, disc_basis, lift_pixels, sample_triangles, surface_points
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from likeness.contract.avatar import JOINT_NAMES
 from likeness.head.model import bake_rig, rig_vertices
 from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, scaffold_triangle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from likeness.lifting.visibility import Label, explain_pixels, visible_points
 
 

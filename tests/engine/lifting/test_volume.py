@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
+
 from likeness.geometry.cameras import look_at_face
 from likeness.lifting.visibility import explain_pixels
 from likeness.lifting.volume import GRID, _Cells, _closed_surface, _solve_poisson, inflate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from likeness.portrait.crop import resample_square, valid_square
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (23, 31, 3), np.uint8)

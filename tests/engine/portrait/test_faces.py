@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
+
 from likeness.contract.errors import InputError, UsageError
 from likeness.portrait import faces
 from likeness.portrait.faces import choose_face, find_faces
 from likeness.portrait.read import read_photograph
 from likeness.portrait.types import DetectedFace, Photograph
-from PIL import Image
 
 ASTRONAUT = skimage.data.astronaut()
 RIGHT_EYE, LEFT_EYE, NOSE_TIP = 33, 263, 1

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+
 from likeness.portrait import closed_form
 from likeness.portrait.build import make_portrait
 from likeness.portrait.closed_form import matting_laplacian, solve_alpha

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
 from likeness.contract.errors import InputError
 from likeness.portrait import read
 from likeness.portrait.read import read_photograph
-from PIL import Image, ImageCms
 
 
 def gradient(width: int = 48, height: int = 32) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
+
 from likeness.geometry.cameras import look_at_face
 from likeness.rendering.mesh import rasterize_mesh, shade
 

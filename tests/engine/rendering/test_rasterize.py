@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from likeness.contract.errors import InputError, MachineError
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.rendering.api import rasterize, render

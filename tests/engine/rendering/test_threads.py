@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness.geometry.threads import configure_threads, parallel_for
 
 

@@ -1,0 +1,124 @@
+"""Create: a photograph in, an avatar out; a straight line through the packages below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from likeness.avatar.animate import portrait_expression, prepare_avatar, render_avatar
+from likeness.avatar.pictures import encode_png, to_straight_uint8
+from likeness.avatar.views import face_camera
+from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, PortraitView
+from likeness.contract.progress import Progress, SilentProgress
+from likeness.head.assets import HeadAssets
+from likeness.head.flame import load_flame
+from likeness.head.model import bake_rig, load_open_head
+from likeness.lifting.lift import lift_portrait, make_scene
+from likeness.portrait.build import make_portrait
+from likeness.portrait.faces import choose_face
+from likeness.portrait.read import read_photograph
+from likeness.portrait.types import Portrait
+from likeness.tracking.fit import fit_portrait
+from likeness.tracking.flame import complete_flame
+from likeness.tracking.types import HeadFit
+
+THUMBNAIL_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How much work goes into an avatar."""
+
+    size: int
+    """Side of the working square, pixels; about a third of it is the face's width."""
+    iterations: int
+    """Refinement steps."""
+
+
+QUALITIES = {
+    "draft": Quality(size=320, iterations=40),
+    "standard": Quality(size=512, iterations=100),
+    "high": Quality(size=768, iterations=160),
+}
+
+
+def create_avatar(
+    portrait_path: Path,
+    *,
+    head: str = "open",
+    face: int | None = None,
+    quality: str = "standard",
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Avatar, list[str]]:
+    """Make an avatar from a photograph; return it with warnings, plain sentences.
+
+    `head` is `open` or the path of a FLAME file, `face` picks one of several (1 is the largest), `device` is `cpu` or
+    `cuda`. Errors: InputError for a photograph or head file that cannot be used, UsageError for a face not there.
+    """
+    progress = progress or SilentProgress()
+    progress.update("read", 0.0)
+    assets = load_head(head)
+    photograph = read_photograph(portrait_path)
+    chosen, warnings = choose_face(photograph, face)
+    progress.update("matte", 0.0)
+    portrait = make_portrait(photograph, chosen, QUALITIES[quality].size)
+    progress.update("fit", 0.0)
+    fit = fit_portrait(assets, portrait)
+    head_rig = bake_rig(assets, fit.betas, fit.offsets)
+    scene = make_scene(portrait, assets, head_rig, fit.camera, fit.controls.astype(np.float32))
+    rig, gaussians = lift_portrait(
+        scene, iterations=QUALITIES[quality].iterations, seed=seed, device=device, progress=progress
+    )
+    avatar = Avatar(
+        info=_info(assets, portrait, quality=quality, seed=seed),
+        rig=rig,
+        gaussians=gaussians,
+        view=_portrait_view(portrait, fit),
+        portrait_png=encode_png(photograph.rgb),
+        thumbnail_png=b"",
+    )
+    return replace(avatar, thumbnail_png=_thumbnail(avatar)), warnings
+
+
+def load_head(head: str) -> HeadAssets:
+    """Return Open Head for `open`, else the FLAME model in the named file, completed with what FLAME lacks."""
+    return load_open_head() if head == "open" else complete_flame(load_flame(Path(head)))
+
+
+def _info(assets: HeadAssets, portrait: Portrait, *, quality: str, seed: int) -> AvatarInfo:
+    return AvatarInfo(
+        head_model=assets.name,
+        head_model_hash=assets.content_hash,
+        head_model_licence=assets.licence,
+        portrait_sha256=portrait.photograph.sha256,
+        settings={"quality": quality, "seed": seed},
+        software_version=version("likeness"),
+    )
+
+
+def _portrait_view(portrait: Portrait, fit: HeadFit) -> PortraitView:
+    """Take the working square's camera back to the whole photograph."""
+    left, top, side = portrait.square
+    scale = side / fit.camera.width
+    from_square = np.array([[scale, 0, left], [0, scale, top], [0, 0, 1.0]])
+    height, width = portrait.photograph.rgb.shape[:2]
+    return PortraitView(
+        K=(from_square @ fit.camera.K).astype(np.float32),
+        T_camera_head=fit.camera.T_camera_head.astype(np.float32),
+        width=width,
+        height=height,
+        controls=fit.controls.astype(np.float32),
+        pose=np.zeros((len(JOINT_NAMES), 3), np.float32),
+        face_square=(float(left), float(top), float(side)),
+    )
+
+
+def _thumbnail(avatar: Avatar) -> bytes:
+    camera = face_camera(avatar, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+    picture = render_avatar(prepare_avatar(avatar), camera, portrait_expression(avatar))
+    return encode_png(to_straight_uint8(picture))
