@@ -1,4 +1,4 @@
-"""A FLAME head with all that Open Head has: regions, landmarks, the 52 ARKit shapes, teeth, tongue and inner mouth."""
+"""A FLAME head with all that Open Head has: regions, landmarks, the 52 ARKit shapes, teeth, tongue, lashes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from likeness.geometry.rotations import rotvec_to_rotmat
 from likeness.head.assets import HeadAssets
 from likeness.head.flame import mirror_vertices
 from likeness.head.flame_arkit import eye_rotations
+from likeness.head.flame_lashes import lash_parts
 from likeness.head.flame_lids import close_blinks
 from likeness.head.flame_map import IBUG_FROM_MEDIAPIPE, Embedding, HeadMap, transfer_regions
-from likeness.head.flame_mouth import MouthParts, mouth_parts
+from likeness.head.flame_mouth import mouth_parts
+from likeness.head.flame_parts import Parts
 
 EYE_REGIONS = {"left_eye": "eye_left", "right_eye": "eye_right"}
 """The region that turns about each joint."""
 UV_STRIP = 0.2
-"""Part of the texture's height, at the bottom, that eyeballs and mouth take."""
+"""Part of the texture's height, at the bottom, that eyeballs, mouth and lashes take."""
 
 
 def complete(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap, embedding: Embedding) -> HeadAssets:
     """Return the completed head, whose expression directions are ARKit's 52 and then FLAME's own.
 
-    Vertices and triangles of FLAME come first, as they are in the file; the mouth's follow. An ARKit shape does on
+    Vertices and triangles of FLAME come first, as they are in the file; mouth and lashes follow. An ARKit shape does on
     FLAME's skin what it does on Open Head's: FLAME's expressions alone neither close an eye nor roll a lip.
     """
     points = embedding.points
@@ -45,7 +47,9 @@ def complete(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap, embedd
     _turn_eyes(shapes, regional, open_head, head_map)
     shaped = replace(regional, exprdirs=_single(shapes), expr_names=ARKIT_NAMES)
     shapes = close_blinks(shaped, flame.v_template)
-    return _joined(regional, head_map, shapes, mouth_parts(regional, open_head, head_map))
+    mouth = mouth_parts(regional, open_head, head_map)
+    lashes = lash_parts(regional, open_head, head_map, shapes)
+    return _appended(_appended(_with_shapes(regional, head_map, shapes), mouth, 2), lashes, 3)
 
 
 def _turn_eyes(
@@ -75,38 +79,35 @@ def _mirror(flame: HeadAssets, head_map: HeadMap) -> Int[np.ndarray, "V"]:
     return mirror
 
 
-def _joined(
-    flame: HeadAssets, head_map: HeadMap, shapes: Float[np.ndarray, "V 3 52"], parts: MouthParts
-) -> HeadAssets:
-    count, added = len(flame.v_template), len(parts.vertices)
-    uv, faces_uv = _joined_uv(flame, head_map, parts)
-    arkit = np.concatenate([shapes, parts.arkit])
-    own = np.concatenate([flame.exprdirs, parts.exprdirs])
-    return replace(
-        flame,
-        v_template=_single(np.concatenate([flame.v_template, parts.vertices])),
-        faces=np.concatenate([flame.faces, parts.faces + count]).astype(np.int32),
-        uv=_single(uv),
-        faces_uv=faces_uv.astype(np.int32),
-        shapedirs=_single(np.concatenate([flame.shapedirs, parts.shapedirs])),
-        exprdirs=_single(np.concatenate([arkit, own], -1)),
-        expr_names=ARKIT_NAMES + flame.expr_names,
-        posedirs=_single(np.concatenate([flame.posedirs, np.zeros((added, *flame.posedirs.shape[1:]))])),
-        J_regressor=_single(np.concatenate([flame.J_regressor, np.zeros((len(flame.J_regressor), added))], 1)),
-        lbs_weights=_single(np.concatenate([flame.lbs_weights, parts.lbs_weights])),
-        face_region=np.concatenate([flame.face_region, parts.face_region]).astype(np.int32),
-        hidden=np.concatenate([flame.hidden, np.ones(added, bool)]),
-        mirror=np.concatenate([flame.mirror, parts.mirror + count]).astype(np.int32),
-    )
-
-
-def _joined_uv(flame: HeadAssets, head_map: HeadMap, parts: MouthParts) -> tuple[np.ndarray, np.ndarray]:
-    """Lay the skin's cylinder above, eyeballs and mouth side by side in a strip at the bottom."""
+def _with_shapes(flame: HeadAssets, head_map: HeadMap, shapes: Float[np.ndarray, "V 3 52"]) -> HeadAssets:
+    """Put ARKit's shapes before FLAME's; lay the skin's cylinder above a strip that holds eyeballs and parts."""
     uv = flame.uv * [1, 1 - UV_STRIP] + [0, UV_STRIP]
     for number in (1, 2):
         ball = np.flatnonzero(head_map.eyeball == number)
         uv[ball] = _into_cell(flame.v_template[ball, :2], number - 1)
-    return np.concatenate([uv, _into_cell(parts.uv, 2)]), np.concatenate([flame.faces_uv, parts.faces_uv + len(uv)])
+    exprdirs = _single(np.concatenate([shapes, flame.exprdirs], -1))
+    return replace(flame, uv=_single(uv), exprdirs=exprdirs, expr_names=ARKIT_NAMES + flame.expr_names)
+
+
+def _appended(head: HeadAssets, parts: Parts, cell: int) -> HeadAssets:
+    """Append parts to a head; their texture goes into a cell of the strip."""
+    count, added, cut = len(head.v_template), len(parts.vertices), parts.cut
+    directions = np.concatenate([parts.arkit, parts.exprdirs], -1)
+    return replace(
+        head,
+        v_template=_single(np.concatenate([head.v_template, parts.vertices])),
+        faces=np.concatenate([head.faces, cut.faces + count]).astype(np.int32),
+        uv=_single(np.concatenate([head.uv, _into_cell(cut.uv, cell)])),
+        faces_uv=np.concatenate([head.faces_uv, cut.faces_uv + len(head.uv)]).astype(np.int32),
+        shapedirs=_single(np.concatenate([head.shapedirs, parts.shapedirs])),
+        exprdirs=_single(np.concatenate([head.exprdirs, directions])),
+        posedirs=_single(np.concatenate([head.posedirs, np.zeros((added, *head.posedirs.shape[1:]))])),
+        J_regressor=_single(np.concatenate([head.J_regressor, np.zeros((len(head.J_regressor), added))], 1)),
+        lbs_weights=_single(np.concatenate([head.lbs_weights, cut.lbs_weights])),
+        face_region=np.concatenate([head.face_region, cut.face_region]).astype(np.int32),
+        hidden=np.concatenate([head.hidden, cut.hidden]),
+        mirror=np.concatenate([head.mirror, cut.mirror + count]).astype(np.int32),
+    )
 
 
 def _into_cell(points: Float[np.ndarray, "N 2"], cell: int) -> Float[np.ndarray, "N 2"]:

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from likeness.head.assets import HeadAssets
+from likeness.head.flame_lashes import lash_motion
 from likeness.head.flame_map import SKIN_REGIONS, region_faces
 
 UPPER_RIM = {"Right": (246, 161, 160, 159, 158, 157, 173), "Left": (466, 388, 387, 386, 385, 384, 398)}
@@ -46,13 +47,15 @@ class Lid:
 def close_blinks(head: HeadAssets, v_neutral: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3 E"]:
     """Return the expression directions with blinks made anew for an identity: lids meet and lie outside the eyeball.
 
-    `head` has regions, landmarks and ARKit's shapes; everything but its two blinks stays.
+    Lashes ride along. `head` has regions, landmarks and ARKit's shapes; everything but its two blinks stays.
     """
     vertices, exprdirs = np.asarray(v_neutral, np.float64), head.exprdirs.copy()
     for side in ("Left", "Right"):
         shape = head.expr_names.index(f"eyeBlink{side}")
         lid = _lid(head, vertices, side)
         exprdirs[:, :, shape] = _closed(head, vertices, lid, side, vertices + exprdirs[:, :, shape]) - vertices
+        lashes, motion = lash_motion(head, vertices, exprdirs[:, :, shape].astype(np.float64))
+        exprdirs[lashes, :, shape] = motion
     return exprdirs
 
 

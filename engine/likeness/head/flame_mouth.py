@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import HeadAssets
 from likeness.head.flame_map import HeadMap, region_faces
+from likeness.head.flame_parts import Parts, cut_out
 from likeness.head.registration import Mesh, closest_points
 
 MOUTH_REGIONS = ("mouth_inside", "teeth_upper", "teeth_lower", "tongue")
@@ -26,53 +25,24 @@ CLING = 0.005
 """The inner mouth follows the lips' expressions within about this distance, metres."""
 
 
-@dataclass(frozen=True)
-class MouthParts:
-    """Vertices and triangles to append to a FLAME head. P vertices, Q triangles, S identity directions, E FLAME's."""
-
-    members: Int[np.ndarray, "P"]
-    """The vertices on Open Head."""
-    vertices: Float[np.ndarray, "P 3"]
-    faces: Int[np.ndarray, "Q 3"]
-    """Counted from the parts' first vertex."""
-    uv: Float[np.ndarray, "U 2"]
-    faces_uv: Int[np.ndarray, "Q 3"]
-    face_region: Int[np.ndarray, "Q"]
-    shapedirs: Float[np.ndarray, "P 3 S"]
-    arkit: Float[np.ndarray, "P 3 52"]
-    exprdirs: Float[np.ndarray, "P 3 E"]
-    lbs_weights: Float[np.ndarray, "P 5"]
-    mirror: Int[np.ndarray, "P"]
-    """Counted from the parts' first vertex."""
-
-
-def mouth_parts(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap) -> MouthParts:
+def mouth_parts(flame: HeadAssets, open_head: HeadAssets, head_map: HeadMap) -> Parts:
     """Warp Open Head's mouth into a FLAME head whose regions are known.
 
     A thin-plate spline through the skin around the mouth carries the parts to their place, and the same kind of
     spline on FLAME carries FLAME's identity directions to them. ARKit shapes are Open Head's own.
     """
-    chosen = region_faces(open_head, *MOUTH_REGIONS)
-    members, faces = np.unique(open_head.faces[chosen], return_inverse=True)
-    used_uv, faces_uv = np.unique(open_head.faces_uv[chosen], return_inverse=True)
+    cut = cut_out(open_head, *MOUTH_REGIONS)
     rest = head_map.similarity.apply(open_head.v_template.astype(np.float64))
-    anchors = _anchors(open_head, rest, members)
+    anchors = _anchors(open_head, rest, cut.members)
     shift = head_map.deformed - rest
-    vertices = rest[members] + _spline(rest[anchors], rest[members]) @ shift[anchors]
-    index = np.full(len(rest), -1)
-    index[members] = np.arange(len(members))
-    return MouthParts(
-        members=members,
+    vertices = rest[cut.members] + _spline(rest[anchors], rest[cut.members]) @ shift[anchors]
+    arkit = open_head.exprdirs[cut.members].transpose(0, 2, 1).astype(np.float64)
+    return Parts(
+        cut=cut,
         vertices=vertices,
-        faces=faces.reshape(-1, 3),
-        uv=open_head.uv[used_uv],
-        faces_uv=faces_uv.reshape(-1, 3),
-        face_region=open_head.face_region[chosen],
         shapedirs=_identity_directions(flame, head_map.deformed[anchors], vertices),
-        arkit=head_map.similarity.turn(open_head.exprdirs[members].transpose(0, 2, 1).astype(float)).transpose(0, 2, 1),
-        exprdirs=_clinging(flame, open_head, members, vertices),
-        lbs_weights=open_head.lbs_weights[members],
-        mirror=index[open_head.mirror[members]],
+        arkit=head_map.similarity.turn(arkit).transpose(0, 2, 1),
+        exprdirs=_clinging(flame, open_head, cut.members, vertices),
     )
 
 
