@@ -26,6 +26,8 @@ LASH_REACH = 0.005
 SMOOTHING = 1.5
 """Pixels of blur in the colours taken to the vertices; finer detail is added back at the samples."""
 DEPTH_TOLERANCE = 0.003
+CLOTH_CHROMA, CLOTH_BRIGHTNESS = 0.07, 0.15
+"""How far a pixel on the neck departs from the skin's chromaticity or brightness when it is cloth."""
 UNDER_NOSE, CHIN = 2, 152
 
 
@@ -79,22 +81,24 @@ def trusted_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
     reach = LASH_REACH / scene.metres_per_pixel
     eyes = ndimage.distance_transform_edt(view.label != Label.EYE) > reach
     trusted = core & on_skin & eyes & (view.facing > CONFIDENT_FACING)
-    return trusted & ~_hair_over_skin(scene, view, trusted)
+    return trusted & ~_unlike_skin(scene, view, trusted)
 
 
-def _hair_over_skin(
-    scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]
-) -> Bool[np.ndarray, "S S"]:
-    """Mark pixels on the skin that look like the hair beside it: strands and sideburns, but not a beard."""
+def _unlike_skin(scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Mark pixels that only lie over the skin: strands of the hair beside it (not a beard), and collars."""
     foreground = scene.portrait.foreground
     rows = np.arange(len(skin))[:, None]
     nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
     hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & (rows < nose)
     if not hair.any() or not skin.any():
         return np.zeros(skin.shape, bool)
+    skin_color = np.median(foreground[skin], 0)
     to_hair = np.linalg.norm(foreground - np.median(foreground[hair], 0), axis=-1)
-    to_skin = np.linalg.norm(foreground - np.median(foreground[skin], 0), axis=-1)
-    return (to_hair < to_skin) & ((rows < nose) | (rows > chin))
+    to_skin = np.linalg.norm(foreground - skin_color, axis=-1)
+    chroma = foreground / np.maximum(foreground.sum(-1, keepdims=True), 0.05)
+    other_hue = np.linalg.norm(chroma - skin_color / skin_color.sum(), axis=-1) > CLOTH_CHROMA
+    brighter = foreground.mean(-1) > skin_color.mean() + CLOTH_BRIGHTNESS
+    return (to_hair < to_skin) & ((rows < nose) | (rows > chin)) | (other_hue | brighter) & (rows > chin)
 
 
 def blur_inside(

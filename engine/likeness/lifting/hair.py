@@ -35,6 +35,8 @@ RIM_FACING = 0.45
 """Cosine with the view under which the volume's front is sampled as well: its rim."""
 SPACING, RIM_SPACING = 0.004, 0.0026
 """Of the volume's samples on its back and round its outline, metres."""
+UNDER_INSET = 0.004
+"""Depth of the solid ground under the lifted front, metres."""
 OUTLINE = (0.003, 0.05)
 """Band along the torso's outline whose colours continue on its back, metres."""
 SCALP_SPACING, SCALP_INSET = 0.004, 0.003
@@ -75,22 +77,24 @@ def _front_layers(scene: Scene, view: Visibility, volume: Volume, mask: Bool[np.
 def _side_layers(
     scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
 ) -> list[Layer]:
-    """Sample the volume's rim and back, and the scalp under the hair."""
+    """Sample the volume's rim and back, the ground under its lifted front, and the scalp under the hair."""
     surface = _UnseenColors.of(scene, view, volume, colors, rng)
     facing = _facing(scene, volume)
-    spacing = np.where(np.abs(facing) < RIM_FACING, RIM_SPACING, np.where(volume.is_front, np.inf, SPACING))
+    spacing = np.where(np.abs(facing) < RIM_FACING, RIM_SPACING, SPACING)
     samples = sample_triangles(volume.vertices, volume.faces, spacing, rng)
     points = surface_points(samples, volume.vertices, volume.faces)
     normals = surface_points(samples, vertex_normals(volume.vertices, volume.faces), volume.faces)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    points -= normals * (samples.spacing * SURFACE_SIGMA)[:, None]
+    rim = np.abs(facing[samples.triangle]) < RIM_FACING
+    under = volume.is_front[samples.triangle] & ~rim
+    points -= normals * np.where(under, UNDER_INSET, samples.spacing * SURFACE_SIGMA)[:, None]
     points, wanted = pull_inside(scene, view, points, REACH * samples.spacing)
     row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
     basis = disc_basis(normals, samples.spacing * SURFACE_SIGMA)
     torso = volume.torso_share[row, column] > 0.5
-    wanted &= volume.is_front[samples.triangle] | ~volume.bare_nape[row, column]
+    wanted &= ~volume.gap[row, column] & (volume.is_front[samples.triangle] | ~volume.bare[row, column])
     color = surface.at(points, row, column)
-    seen = volume.is_front[samples.triangle]
+    seen = volume.is_front[samples.triangle] & rim
     opacity = np.full(len(points), 0.95)
     layers = []
     for part, own in ((Part.HAIR, wanted & ~torso), (Part.TORSO, wanted & torso)):

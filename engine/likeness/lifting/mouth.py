@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
 
 from likeness.contract.avatar import Part
 from likeness.geometry.frames import vertex_normals
@@ -19,7 +19,7 @@ from likeness.lifting.sampling import (
     surface_points,
 )
 from likeness.lifting.types import Layer, Scene
-from likeness.lifting.visibility import Label, Visibility
+from likeness.lifting.visibility import Label, Visibility, raster_of
 
 SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth_inside": 0.0035}
 COLOR = {
@@ -32,6 +32,10 @@ COLOR = {
 SKIN_LUMINANCE, SKIN_SATURATION = 0.62, 0.3
 SHADE_DEPTH = 0.018
 """Depth behind the front teeth over which the light falls to 1/e, metres."""
+TOOTH_BRIGHTNESS = 0.5
+"""Luminance of teeth relative to the brightest between the lips."""
+OPEN_ASPECT = 0.4
+"""Height of the opening in its widths from which lower teeth may show."""
 INSET = 0.0004
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -44,26 +48,51 @@ def lift_mouth(scene: Scene, view: Visibility, colors: SkinColors, rng: np.rando
 
 
 def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
-    """Lift what shows between the lips; what is neither lower teeth nor tongue belongs to the upper jaw."""
+    """Lift what shows between the lips: bright pixels onto the teeth, the others where the modelled mouth is.
+
+    The fitted teeth are not the person's: in a smile all bright pixels are the upper teeth's, and only a mouth that
+    stands open shows lower teeth in its lower half.
+    """
     cells = adaptive_cells(scene.portrait, mask, coarsest=1)
-    depth = view.depth[cells.row, cells.column].astype(np.float64)
-    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.zeros((len(depth), 2)))
-    triangle = view.triangle[cells.row, cells.column].copy()
-    upper = np.flatnonzero(scene.triangles_in("teeth_upper"))
-    cavity = scene.triangles_in("mouth_inside")[triangle]
-    centroids = scene.vertices[scene.rig.faces[upper]].mean(1)
-    triangle[cavity] = upper[cKDTree(centroids).query(means[cavity])[1]]
+    triangle, depth = view.triangle.copy(), view.depth.astype(np.float64)
+    luminance = scene.portrait.foreground @ LUMINANCE
+    bright = mask & (luminance > TOOTH_BRIGHTNESS * np.percentile(luminance[mask], 95))
+    rows, columns = np.nonzero(mask)
+    stands_open = np.ptp(rows) > OPEN_ASPECT * np.ptp(columns)
+    lower = bright & stands_open & (np.arange(len(mask))[:, None] > rows.mean())
+    for region, pixels in (("teeth_upper", bright & ~lower), ("teeth_lower", lower)):
+        _put_on(scene, region, pixels, triangle, depth)
+    means, basis = lift_pixels(
+        scene.camera, cells.center, cells.size, depth[cells.row, cells.column], np.zeros((len(cells.size), 2))
+    )
     return make_layer(
         scene.vertices,
         scene.rig.faces,
-        triangle,
+        triangle[cells.row, cells.column],
         means,
         basis,
         colors=cells.color,
         opacities=cells.opacity,
         part=Part.MOUTH,
-        seen=np.ones(len(depth), bool),
+        seen=np.ones(len(cells.size), bool),
     )
+
+
+def _put_on(
+    scene: Scene,
+    region: str,
+    pixels: Bool[np.ndarray, "S S"],
+    triangle: Int[np.ndarray, "S S"],
+    depth: Float[np.ndarray, "S S"],
+) -> None:
+    """Give pixels, in place, the triangle and depth of a region: its own there, or its nearest beside them."""
+    raster = raster_of(scene, scene.triangles_in(region))
+    if not raster.covered.any():
+        return
+    nearest = ndimage.distance_transform_edt(~raster.covered, return_distances=False, return_indices=True)
+    row, column = nearest[:, pixels]
+    triangle[pixels] = raster.triangle[row, column]
+    depth[pixels] = raster.depth[row, column]
 
 
 def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.Generator) -> Layer:

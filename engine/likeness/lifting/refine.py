@@ -26,10 +26,15 @@ LAST_PART = 0.3
 """Share of the steps at the end that run at `LAST_RATE` times the rates."""
 LAST_RATE = 0.3
 SCALE_PRIOR = 1e-4
+COLOR_PRIOR = 0.3
+"""Weight, per pixel of the picture, of a Gaussian's departure from the colour it was lifted with: one that is nearly
+hidden must not take a false colour to make up for what hides it."""
 EDGE_WEIGHT = 0.5
 """Weight of the L1 error of neighbouring pixels' differences, beside that of the pixels."""
 BACKGROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
 """Cycled through, so that no Gaussian can pass for background."""
+SCALE_RANGE = (-0.35, 0.5)
+"""Logarithm of the sizes' least and largest factor."""
 MAX_OPACITY = 0.985
 SOLID = 0.9
 """Alpha from which the photograph itself is the target rather than the matte's foreground."""
@@ -58,7 +63,7 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
             for group in optimizer.param_groups:
                 group["lr"] *= LAST_RATE
         background = torch.tensor(BACKGROUNDS[step % len(BACKGROUNDS)], device=device)
-        loss = target.loss(model.render(background), background) + SCALE_PRIOR * model.log_scale.square().mean()
+        loss = target.loss(model.render(background), background) + model.prior()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -110,10 +115,17 @@ class _SeenModel:
             background=background,
         ).rgb
 
+    def prior(self) -> torch.Tensor:
+        """Keep sizes and colours near those lifted."""
+        color_change = (self.color - self.posed.colors[: self.count]).square().sum()
+        pixels = self.scene.camera.width * self.scene.camera.height
+        return SCALE_PRIOR * self.log_scale.square().mean() + COLOR_PRIOR * color_change / pixels
+
     def keep_in_range(self) -> None:
-        """Project the colours back into 0..1, lest a half-hidden Gaussian make up for what covers it."""
+        """Project colours into 0..1 and sizes near the lifted ones: much smaller, they would part from the side."""
         with torch.no_grad():
             self.color.clamp_(0, 1)
+            self.log_scale.clamp_(*SCALE_RANGE)
 
     def posed_seen(self) -> _Posed:
         with torch.no_grad():

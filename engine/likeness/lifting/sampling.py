@@ -16,7 +16,7 @@ DRAWN_SIGMA, LEAST_SIGMA = 0.65, 0.48
 """Standard deviation of a lifted pixel in its sides, as drawn and at least: neighbours then overlap without holes."""
 LOW_PASS = 0.3
 """Variance that the rasterizer adds, square pixels."""
-SURFACE_SIGMA = 0.65
+SURFACE_SIGMA = 0.72
 """Standard deviation of a surface sample in spacings: four neighbours cover the point between them to 95 %."""
 REACH = 1.2
 """Radius of a surface sample's visible disc in spacings, about two standard deviations."""

@@ -38,6 +38,8 @@ from likeness.lifting.visibility import (
 
 NEAR_SPACING, FAR_SPACING, LID_SPACING = 0.0013, 0.003, 0.0011
 """Spacing of surface samples beside the seen skin, far from it, and on the lids; metres."""
+UNDER_SPACING, UNDER_INSET = 0.0022, 0.001
+"""Of the solid ground under the lifted pixels: spacing, and depth where the skin faces the camera; metres."""
 UNFOLDS = 1.15
 """Growth of a triangle's area in the unfolded pose from which it is sampled there."""
 MOST_STRETCH = 1.6
@@ -56,7 +58,8 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     """Return the skin's layers: lifted pixels and surface samples."""
     unfolded = unfolded_pose(scene)
     growth = _areas(scene, unfolded) / np.maximum(_areas(scene, scene.vertices), 1e-12)
-    lifted = _liftable(scene, view)
+    # Along the outline the matte's soft edge is the surface, whatever the mesh's angle there.
+    lifted = _faces_camera(scene, view) | (view.label == Label.SKIN) & (view.to_outline < OUTLINE)
     to_eye = ndimage.distance_transform_edt(view.label != Label.EYE) * scene.metres_per_pixel
     smearing = lifted & (scene.triangles_in("lids_left", "lids_right") & (growth > MOST_STRETCH))[view.triangle]
     lashes = (view.label == Label.SKIN) & (to_eye < LASH_LINE) | smearing
@@ -79,10 +82,10 @@ def unfolded_pose(scene: Scene) -> Float[np.ndarray, "V 3"]:
     return rig_vertices(scene.rig, controls, np.zeros((len(scene.rig.parents), 3), np.float32))
 
 
-def _liftable(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
+def _faces_camera(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
+    """Mark skin pixels that show their skin well enough to stand for it from other sides too."""
     least = np.where(scene.triangles_in("ears"), MIN_FACING_EARS, MIN_FACING)[view.triangle]
-    # Along the outline the matte's soft edge is the surface, whatever the mesh's angle there.
-    return (view.label == Label.SKIN) & ((view.facing >= least) | (view.to_outline < OUTLINE))
+    return (view.label == Label.SKIN) & (view.facing >= least)
 
 
 def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
@@ -93,13 +96,19 @@ def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) 
     slope = np.clip(-normal[:, :2] / np.minimum(normal[:, 2:], -0.1), -steepest, steepest)
     depth = view.depth[row, column].astype(np.float64)
     means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
+    # The outline's own colours are half the background's, and from the side its pixels stand in one line.
+    inner = np.stack(
+        ndimage.distance_transform_edt(view.to_outline < OUTLINE, return_distances=False, return_indices=True)
+    )[:, row, column]
+    grazing = (view.facing[row, column] < MIN_FACING)[:, None]
+    color = np.where(grazing, scene.portrait.foreground[inner[0], inner[1]], cells.color)
     return make_layer(
         scene.vertices,
         scene.rig.faces,
         view.triangle[row, column],
         means,
         basis,
-        colors=cells.color,
+        colors=color,
         opacities=cells.opacity,
         part=Part.SKIN,
         seen=np.ones(len(row), bool),
@@ -147,7 +156,8 @@ def _surface_layers(
         covered = _covered(scene, view, samples, growth)
         samples = SurfaceSamples(samples.triangle[~covered], samples.bary[~covered], samples.spacing[~covered])
         layers.append(_samples_layer(scene, view, colors, samples, pose))
-    return layers
+    ground = np.where(unfolds | np.isinf(spacing), np.inf, UNDER_SPACING)
+    return [*layers, _under_layer(scene, view, colors, ground, rng)]
 
 
 def _spacing(scene: Scene) -> Float[np.ndarray, "F"]:
@@ -170,9 +180,37 @@ def _covered(
     points, normals = _posed(scene, samples, scene.vertices)
     visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.003)
     row, column = pixel_of(projected, len(view.label))
-    stands_for = _liftable(scene, view)[row, column] & (growth[samples.triangle] <= MOST_STRETCH)
-    opening = ndimage.binary_dilation(np.isin(view.label, (Label.EYE, Label.MOUTH)))
-    return visible & (stands_for | opening[row, column])
+    stands_for = _faces_camera(scene, view)[row, column] & (growth[samples.triangle] <= MOST_STRETCH)
+    return visible & (stands_for | _near_opening(view)[row, column])
+
+
+def _near_opening(view: Visibility) -> Bool[np.ndarray, "S S"]:
+    return ndimage.binary_dilation(np.isin(view.label, (Label.EYE, Label.MOUTH)))
+
+
+def _under_layer(
+    scene: Scene, view: Visibility, colors: SkinColors, spacing: Float[np.ndarray, "F"], rng: np.random.Generator
+) -> Layer:
+    """Lay a solid ground under the lifted pixels: seen from the side they stand apart where the skin was grazed."""
+    samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
+    points, normals = _posed(scene, samples, scene.vertices)
+    visible, facing, projected = visible_points(scene, view, points, normals, tolerance=0.003)
+    row, column = pixel_of(projected, len(view.label))
+    covered = visible & _faces_camera(scene, view)[row, column] & ~_near_opening(view)[row, column]
+    points -= normals * (UNDER_INSET / np.clip(facing, MIN_FACING, 1))[:, None]
+    points, person = pull_inside(scene, view, points, REACH * samples.spacing)
+    layer = make_layer(
+        scene.vertices,
+        scene.rig.faces,
+        samples.triangle,
+        points,
+        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
+        colors=(colors.foreground - colors.detail)[row, column],
+        opacities=np.full(len(points), 0.95),
+        part=Part.SKIN,
+        seen=np.zeros(len(points), bool),
+    )
+    return keep(layer, covered & person)
 
 
 def _posed(
@@ -194,7 +232,7 @@ def _samples_layer(
     pulled, person = pull_inside(scene, view, at_rest, REACH * samples.spacing)
     unfolding = vertices is not scene.vertices
     solid = ndimage.binary_erosion((view.label == Label.SKIN) & (scene.portrait.alpha > 0.95))
-    seen = visible & solid[row, column] & (not unfolding)
+    seen = visible & solid[row, column] & (pulled == at_rest).all(1) & (not unfolding)
     filled = sample_skin_colors(scene, view, colors, samples)
     color = np.where((seen & (facing > 0.1))[:, None], colors.foreground[row, column], filled)
     points, normals = _posed(scene, samples, vertices)

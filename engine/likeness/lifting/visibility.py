@@ -28,8 +28,12 @@ MIN_FACING = 0.3
 MIN_FACING_EARS = 0.15
 LID_EDGE = 0.001
 """The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
+SLIVER = 0.005
+"""Widest strip between the modelled skin and the outline that still is skin, metres."""
 MOST_PULL = 0.025
 """Distance outside the outline over which a point is still pulled in, metres."""
+PULL_SPREAD = 2.5
+"""Pixels over which points are spread that were pulled to one pixel."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
 
@@ -66,14 +70,15 @@ class Visibility:
 def explain_pixels(scene: Scene) -> Visibility:
     """Label the portrait's pixels: eyes and open mouth by the landmarks' outlines, the rest by the nearest triangle."""
     head = np.arange(len(scene.rig.faces)) < scene.rig.head_triangles
-    surface = _raster(scene, head & ~scene.triangles_in("lashes_left", "lashes_right"))
+    surface = raster_of(scene, head & ~scene.triangles_in("lashes_left", "lashes_right"))
     skin = scene.skin_triangles()
-    outer = _raster(scene, skin | scene.triangles_in("scalp", "neck", "torso"))
+    outer = raster_of(scene, skin | scene.triangles_in("scalp", "neck", "torso"))
     triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
-    _close_holes(triangle, depth, bary)
+    to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
+    _close_holes(triangle, depth, bary, to_outline, SLIVER / scene.metres_per_pixel)
     label = np.where((triangle >= 0) & skin[triangle], Label.SKIN, Label.VOLUME)
-    for name, mask in _openings(scene):
-        inner = _raster(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
+    for name, mask in openings(scene):
+        inner = raster_of(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
         mask &= inner.triangle >= 0
         triangle[mask], depth[mask], bary[mask] = inner.triangle[mask], inner.depth[mask], inner.bary[mask]
         label[mask] = Label.MOUTH if name == "mouth" else Label.EYE
@@ -81,7 +86,6 @@ def explain_pixels(scene: Scene) -> Visibility:
     label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
     triangle[off_mesh], depth[off_mesh] = -1, np.inf
-    to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
     return Visibility(label.astype(np.int32), triangle, depth, normal, facing, to_outline, surface)
 
 
@@ -131,12 +135,14 @@ def pull_inside(
         inner = view.to_outline * scene.metres_per_pixel > reach
         outside = in_picture & (radius == reach) & ~inner[row, column]
         nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
-        target = nearest[::-1, row[outside], column[outside]].T + 0.5
+        # Spread by the place within the pixel, or the points would line up in rows.
+        spread = (projected[outside] % 1.0 - 0.5) * PULL_SPREAD
+        target = nearest[::-1, row[outside], column[outside]].T + 0.5 + spread
         pulled[outside] = scene.camera.unproject(target, depth[outside])
     return pulled, np.linalg.norm(pulled - points, axis=1) < MOST_PULL + radius
 
 
-def _raster(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
+def raster_of(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
     """Rasterize some of the rig's triangles; indices are the rig's own."""
     index = np.flatnonzero(triangles)
     raster = rasterize_mesh(scene.camera, scene.vertices, scene.rig.faces[index])
@@ -145,28 +151,36 @@ def _raster(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
 
 
 def _close_holes(
-    triangle: Int[np.ndarray, "S S"], depth: Float[np.ndarray, "S S"], bary: Float[np.ndarray, "S S 3"]
+    triangle: Int[np.ndarray, "S S"],
+    depth: Float[np.ndarray, "S S"],
+    bary: Float[np.ndarray, "S S 3"],
+    to_outline: Float[np.ndarray, "S S"],
+    sliver: float,
 ) -> None:
-    """Give pixels in holes of the outer skin (parted lips, eyes) to the nearest triangle beside them, in place."""
+    """Give pixels in holes of the outer skin, and in slivers beside it, to the nearest triangle, in place.
+
+    Holes are parted lips and eyes. A sliver is where the outline passes a little (`sliver` pixels) beside the mesh.
+    """
     covered = triangle >= 0
-    holes = ndimage.binary_fill_holes(covered) & ~covered
-    nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    distance, nearest = ndimage.distance_transform_edt(~covered, return_indices=True)
+    slivers = (to_outline > 0) & (distance + to_outline < sliver)
+    holes = (ndimage.binary_fill_holes(covered) | slivers) & ~covered
     row, column = nearest[:, holes]
     triangle[holes], depth[holes], bary[holes] = triangle[row, column], depth[row, column], bary[row, column]
 
 
-def _openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
+def openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
     """The pixels inside the eyes' and, if it is open, the mouth's outline."""
     landmarks = scene.portrait.landmarks
-    openings = []
+    found = []
     for name, polygon in EYE_POLYGONS.items():
         inwards = ndimage.distance_transform_edt(_polygon(scene, polygon)) * scene.metres_per_pixel
-        openings.append((name, inwards > LID_EDGE))
+        found.append((name, inwards > LID_EDGE))
     x, y = landmarks[list(INNER_LIPS)].T
     area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
     if area > OPEN_MOUTH * ((landmarks[33] - landmarks[263]) ** 2).sum():
-        openings.append(("mouth", _polygon(scene, INNER_LIPS)))
-    return openings
+        found.append(("mouth", _polygon(scene, INNER_LIPS)))
+    return found
 
 
 def _polygon(scene: Scene, landmarks: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:

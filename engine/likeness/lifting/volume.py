@@ -33,6 +33,8 @@ NECK_BEGINS, NECK_ENDS = 0.02, 0.11
 CHIN, UNDER_NOSE = 152, 2
 LONG_HAIR = 0.25
 """Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
+BESIDE_SKIN = 3
+"""Cells around bare skin in which nothing hangs either."""
 BARE_NECK = 0.15
 """Torso's share up to which the modelled neck itself closes the back."""
 
@@ -50,23 +52,25 @@ class Volume:
     is_front: Bool[np.ndarray, "T"]
     torso_share: Float[np.ndarray, "S S"]
     """0 in the head's rows, 1 in the torso's, smooth between."""
-    bare_nape: Bool[np.ndarray, "S S"]
-    """Pixels behind which nothing hangs but the modelled neck itself."""
+    bare: Bool[np.ndarray, "S S"]
+    """Pixels whose far side is the modelled skin itself: a turned face's other cheek, a nape under short hair."""
+    gap: Bool[np.ndarray, "S S"]
+    """Pixels between such skin and the outline."""
 
 
 def inflate(scene: Scene, view: Visibility) -> Volume:
     """Solve for the depths of everything in the matte that the head's skin does not explain."""
     size = len(view.label)
     coarse = scene.camera.resized(GRID, GRID)
-    cells = _coarse_cells(scene, view)
     share = _torso_share(scene, coarse)
+    cells = _coarse_cells(scene, view, share)
     middle = _middle_depth(scene, share)
-    front_mesh, back_mesh = _skull_depths(scene, coarse)
+    nape = _Nape.of(scene, view, share[:, 0])
+    front_mesh, back_mesh, bare, gap = _skull_depths(scene, coarse, nape.long_hair)
     known = np.where(cells.skin & np.isfinite(front_mesh), np.clip(middle - front_mesh, 0, None) ** 2, np.nan)
     source = 4 * (1 + share * (TORSO_FLATNESS - 1)) * (scene.metres_per_pixel * size / GRID) ** 2
     front_u = _solve_poisson(cells, known, source)
     back_u = _solve_poisson(cells, np.full_like(known, np.nan), source)
-    nape = _Nape.of(scene, view, share[:, 0])
     back_u *= nape.taper[:, None]
     on_skull = np.isfinite(front_mesh)
     front_u = np.maximum(front_u, np.where(on_skull, np.clip(middle - front_mesh + CLEARANCE, 0, None) ** 2, 0))
@@ -79,7 +83,8 @@ def inflate(scene: Scene, view: Visibility) -> Volume:
         faces=faces,
         is_front=is_front,
         torso_share=_upsample(share, size),
-        bare_nape=(view.label == Label.SKIN) & nape.bare_rows[:, None] & (_upsample(share, size) < BARE_NECK),
+        bare=_upsample((bare & (share < BARE_NECK)).astype(np.float64), size) > 0.5,
+        gap=_upsample((gap & (share < BARE_NECK)).astype(np.float64), size) > 0.5,
     )
 
 
@@ -90,25 +95,27 @@ class _Cells:
     inside: Bool[np.ndarray, "G G"]
     in_photo: Bool[np.ndarray, "G G"]
     skin: Bool[np.ndarray, "G G"]
+    open_border: Bool[np.ndarray, "G G"]
+    """Cells whose body the picture's border cuts: the torso. A head is closed even where the picture ends."""
 
 
-def _coarse_cells(scene: Scene, view: Visibility) -> _Cells:
+def _coarse_cells(scene: Scene, view: Visibility, torso_share: Float[np.ndarray, "G G"]) -> _Cells:
     def share(mask: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "G G"]:
         return cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
 
     in_photo = share(scene.portrait.valid) > 0.5
     inside = (share(scene.portrait.alpha > 0.4) > 0.5) & in_photo
     on_skin = np.isin(view.label, (Label.SKIN, Label.EYE, Label.MOUTH))
-    return _Cells(inside, in_photo, inside & (share(on_skin) > 0.5))
+    return _Cells(inside, in_photo, inside & (share(on_skin) > 0.5), torso_share > 0.5)
 
 
 @dataclass(frozen=True)
 class _Nape:
-    """Where short hair ends behind the head. With long hair beside the jaw it does not: it hangs behind the neck."""
+    """Where hair ends behind the head. Long hair, which shows beside the jaw, does not: it hangs behind the neck."""
 
     taper: Float[np.ndarray, "G"]
     """By coarse row: the hair's depth falls from 1 at the nose to 0 at the hairline; the torso's rises to 1 again."""
-    bare_rows: Bool[np.ndarray, "S"]
+    long_hair: bool
 
     @classmethod
     def of(cls, scene: Scene, view: Visibility, torso_share: Float[np.ndarray, "G"]) -> _Nape:
@@ -120,11 +127,11 @@ class _Nape:
         hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
         beside_jaw = (rows > nose) & (rows < chin)
         if hair[beside_jaw].sum() > LONG_HAIR * (view.label == Label.SKIN)[beside_jaw].sum():
-            return cls(np.ones(GRID), np.zeros(size, bool))
+            return cls(np.ones(GRID), True)
         row = (np.arange(GRID) + 0.5) * size / GRID
         taper = np.clip((hairline - row) / (hairline - nose), 0, 1)
         shoulders = np.clip((torso_share - BARE_NECK) / (0.5 - BARE_NECK), 0, 1)
-        return cls(np.maximum(taper, shoulders), rows > hairline)
+        return cls(np.maximum(taper, shoulders), False)
 
 
 def _torso_share(scene: Scene, coarse: Camera) -> Float[np.ndarray, "G G"]:
@@ -146,16 +153,24 @@ def _middle_depth(scene: Scene, share: Float[np.ndarray, "G G"]) -> Float[np.nda
     return ears + share * (torso - ears)
 
 
-def _skull_depths(scene: Scene, coarse: Camera) -> tuple[Float[np.ndarray, "G G"], Float[np.ndarray, "G G"]]:
-    """Depth of the near and the far side of head and neck; infinite beside them."""
-    faces = scene.rig.faces[scene.skin_triangles() | scene.triangles_in("scalp")]
+def _skull_depths(
+    scene: Scene, coarse: Camera, long_hair: bool
+) -> tuple[Float[np.ndarray, "G G"], Float[np.ndarray, "G G"], Bool[np.ndarray, "G G"], Bool[np.ndarray, "G G"]]:
+    """Depth of the near and the far side of head and neck, infinite beside them; where the far side is bare skin;
+    and the gap between such skin and the outline."""
+    index = np.flatnonzero(scene.skin_triangles() | scene.triangles_in("scalp"))
+    faces = scene.rig.faces[index]
     front = rasterize_mesh(coarse, scene.vertices, faces).depth
     pixels, depth = coarse.project(scene.vertices)
     # Mirrored in depth about a plane, each vertex staying on its ray, the far side becomes the near one.
     plane = 2 * depth[np.unique(faces)].mean()
-    mirrored = coarse.unproject(pixels, plane - depth)
-    back = plane - rasterize_mesh(coarse, mirrored, faces).depth
-    return front, np.where(np.isfinite(front), back, np.inf)
+    mirrored = rasterize_mesh(coarse, coarse.unproject(pixels, plane - depth), faces)
+    back = np.where(mirrored.covered, plane - mirrored.depth, np.inf)
+    own_skin = scene.triangles_in(*(("face", "ears") if long_hair else ("face", "ears", "neck")))
+    bare = mirrored.covered & own_skin[index[mirrored.triangle]]
+    # The outline may pass a little beside the modelled skin: no curtain of hair hangs in that gap.
+    beside = ndimage.binary_dilation(bare, iterations=BESIDE_SKIN) & ~mirrored.covered
+    return front, back, bare, beside
 
 
 def _solve_poisson(
@@ -163,7 +178,7 @@ def _solve_poisson(
 ) -> Float[np.ndarray, "G G"]:
     """Solve the 5-point Poisson equation over the matte, NaN in `known` being what is sought.
 
-    Background cells hold 0; the picture's border lets the surface run on (no flux).
+    Background cells hold 0; `cells.open_border` lets the surface run on beyond the picture (no flux).
     """
     sought = cells.inside & np.isnan(known)
     index = np.full(sought.shape, -1)
@@ -173,12 +188,13 @@ def _solve_poisson(
     rows, columns = [], []
     for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
         neighbour = np.roll(index, shift, axis)[sought]
-        flows = np.roll(cells.in_photo, shift, axis)[sought] & ~_wraps(sought, shift, axis)
-        inner = flows & (neighbour >= 0)
+        beyond = ~np.roll(cells.in_photo, shift, axis)[sought] | _wraps(sought, shift, axis)
+        flows = ~(beyond & cells.open_border[sought])
+        inner = ~beyond & (neighbour >= 0)
         diagonal += flows
         rows.append(np.flatnonzero(inner))
         columns.append(neighbour[inner])
-        right += np.where(flows & ~inner, np.roll(fixed, shift, axis)[sought], 0)
+        right += np.where(~beyond & ~inner, np.roll(fixed, shift, axis)[sought], 0)
     row, column = np.concatenate(rows), np.concatenate(columns)
     matrix = sparse.diags(diagonal + 1e-9) - sparse.csr_matrix((np.ones(len(row)), (row, column)), 2 * diagonal.shape)
     solved = fixed.copy()
@@ -205,7 +221,8 @@ def _closed_surface(
     back_u: Float[np.ndarray, "G G"],
 ) -> tuple[Float[np.ndarray, "C 3"], Int[np.ndarray, "T 3"], Bool[np.ndarray, "T"]]:
     """Triangulate both halves over the cells' corners; on the outline the two share one depth."""
-    on_outline = ndimage.maximum_filter(np.pad(cells.in_photo & ~cells.inside, 1), 2)[1:, 1:]
+    outside = ~cells.inside & (cells.in_photo | ~cells.open_border)
+    on_outline = ndimage.maximum_filter(np.pad(outside, 1, constant_values=False), 2)[1:, 1:]
     weight = np.pad(cells.inside, 1).astype(np.float64)
 
     def at_corners(values: Float[np.ndarray, "G G"]) -> Float[np.ndarray, "H H"]:

@@ -16,8 +16,8 @@ DISK = DISTANCE2 < RADIUS**2
 NOTHING = np.zeros((GRID, GRID), bool)
 
 
-def disk_cells(in_photo=None):
-    return _Cells(DISK, np.ones_like(DISK) if in_photo is None else in_photo, NOTHING)
+def disk_cells():
+    return _Cells(DISK, np.ones_like(DISK), NOTHING, NOTHING)
 
 
 def test_a_disk_becomes_a_sphere():
@@ -39,10 +39,10 @@ def test_known_cells_keep_their_depth_and_the_rest_joins_them():
     np.testing.assert_allclose(solved[ring], expected, atol=45)
 
 
-def test_the_pictures_border_does_not_pull_the_surface_down():
+def test_an_open_border_does_not_pull_the_surface_down():
     cut = np.zeros_like(DISK)
     cut[: GRID // 2] = True
-    cells = _Cells(DISK & cut, cut, NOTHING)
+    cells = _Cells(DISK & cut, cut, NOTHING, ~NOTHING)
     solved = _solve_poisson(cells, np.full(DISK.shape, np.nan), np.full(DISK.shape, 4.0))
     middle = solved[GRID // 2 - 1, GRID // 2]
     assert abs(np.sqrt(middle) - RADIUS) < 2
