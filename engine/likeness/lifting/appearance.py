@@ -29,6 +29,8 @@ DEPTH_TOLERANCE = 0.003
 CLOTH_CHROMA, CLOTH_BRIGHTNESS = 0.07, 0.15
 """How far a pixel on the neck departs from the skin's chromaticity or brightness when it is cloth."""
 UNDER_NOSE, CHIN = 2, 152
+EAR_PIXELS = 20
+"""Pixels of an ear from which it can be told whether hair covers it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
     guided = ~seen & seen[mirror]
     guide = np.where(guided[:, None], color[mirror], color)
     vertex = _guided_membrane(scene, seen, color, guided | seen, guide)
+    _cover_ears(scene, view, vertex)
     return SkinColors(np.clip(vertex, 0, 1), foreground, foreground - blurred, trusted)
 
 
@@ -99,6 +102,24 @@ def _unlike_skin(scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]) 
     other_hue = np.linalg.norm(chroma - skin_color / skin_color.sum(), axis=-1) > CLOTH_CHROMA
     brighter = foreground.mean(-1) > skin_color.mean() + CLOTH_BRIGHTNESS
     return (to_hair < to_skin) & ((rows < nose) | (rows > chin)) | (other_hue | brighter) & (rows > chin)
+
+
+def _cover_ears(scene: Scene, view: Visibility, vertex: Float[np.ndarray, "V 3"]) -> None:
+    """Give an ear that is under hair in the portrait the hair's colour, in place."""
+    foreground, alpha = scene.portrait.foreground, scene.portrait.alpha
+    hair = (view.label == Label.VOLUME) & (alpha > 0.9)
+    ears = scene.triangles_in("ears")
+    left = scene.vertices[scene.rig.faces].mean(1)[:, 0] > 0
+    for side in (ears & left, ears & ~left):
+        pixels = (view.label == Label.SKIN) & side[view.triangle] & (alpha > 0.9)
+        if pixels.sum() < EAR_PIXELS or not hair.any():
+            continue
+        ear_vertices = np.unique(scene.rig.faces[side])
+        hair_color = np.median(foreground[hair], 0)
+        to_hair = np.linalg.norm(foreground[pixels] - hair_color, axis=-1)
+        to_skin = np.linalg.norm(foreground[pixels] - vertex[ear_vertices].mean(0), axis=-1)
+        if (to_hair < to_skin).mean() > 0.5:
+            vertex[ear_vertices] = hair_color
 
 
 def blur_inside(

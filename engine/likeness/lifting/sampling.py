@@ -18,8 +18,8 @@ LOW_PASS = 0.3
 """Variance that the rasterizer adds, square pixels."""
 SURFACE_SIGMA = 0.72
 """Standard deviation of a surface sample in spacings: four neighbours cover the point between them to 95 %."""
-REACH = 1.2
-"""Radius of a surface sample's visible disc in spacings, about two standard deviations."""
+REACH = 1.8
+"""How far a surface sample stays inside the outline, in spacings: two and a half standard deviations."""
 # Roberts' R2 sequence: the two-dimensional generalisation of the golden ratio (The unreasonable effectiveness of
 # quasirandom sequences, 2018).
 _R2 = np.array([0.7548776662466927, 0.5698402909980532])

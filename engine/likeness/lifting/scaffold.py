@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import Part, Rig
 from likeness.head.assets import REGION_NAMES, HeadAssets
+from likeness.head.model import landmarks
 
 CELL = 0.025
 """Side of a scaffold cell, metres."""
@@ -25,6 +26,9 @@ EXTENT_Y = (-0.45, 0.35)
 WEIGHT_SIGMA = 0.03
 SHAPE_REACH = 0.04
 """Distance from the skin at which a shape has faded to 1/e on the scaffold, metres."""
+CHIN = 152
+COLLAR = (0.01, 0.05)
+"""Distance under the chin over which the shapes fade out: a beard follows the jaw, a collar does not; metres."""
 NEIGHBOURS = 48
 
 
@@ -37,7 +41,9 @@ def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
     # Relative distances: far from the skin the nearest still decide, and the share is spread over all of them.
     kernel = np.exp(-0.5 * (distance**2 - distance[:, :1] ** 2) / WEIGHT_SIGMA**2)
     kernel /= kernel.sum(1, keepdims=True)
-    fade = np.exp(-((distance[:, 0] / SHAPE_REACH) ** 2))
+    chin = landmarks(rig.v_neutral, assets)[CHIN, 1]
+    over_collar = np.clip((vertices[:, 1] - (chin - COLLAR[1])) / (COLLAR[1] - COLLAR[0]), 0, 1)
+    fade = np.exp(-((distance[:, 0] / SHAPE_REACH) ** 2)) * over_collar
 
     def spread(values: Float[np.ndarray, "V *c"]) -> Float[np.ndarray, "W *c"]:
         return np.einsum("wk,wk...->w...", kernel, values[nearest]).astype(np.float32)

@@ -32,7 +32,7 @@ SLIVER = 0.005
 """Widest strip between the modelled skin and the outline that still is skin, metres."""
 MOST_PULL = 0.025
 """Distance outside the outline over which a point is still pulled in, metres."""
-PULL_SPREAD = 2.5
+PULL_SPREAD = 1.8
 """Pixels over which points are spread that were pulled to one pixel."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
