@@ -21,7 +21,7 @@ from likeness.lifting.visibility import Label, Visibility, pixel_of, visible_poi
 
 CONFIDENT_FACING = 0.35
 """Cosine with the view above which a pixel's colour is trusted to be that skin's."""
-LASH_REACH = 0.005
+LASH_REACH = 0.0035
 """Distance from the eye's opening within which lid pixels show lashes rather than lid, metres."""
 SMOOTHING = 1.5
 """Pixels of blur in the colours taken to the vertices; finer detail is added back at the samples."""

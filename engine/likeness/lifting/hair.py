@@ -25,7 +25,7 @@ from likeness.lifting.sampling import (
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
-from likeness.lifting.volume import CHIN, Volume
+from likeness.lifting.volume import CHIN, UNDER_NOSE, Volume
 
 BUDGET = {Part.HAIR: 38_000, Part.TORSO: 14_000}
 """Most Gaussians that the front of each may take."""
@@ -144,11 +144,14 @@ class _UnseenColors:
     ) -> _UnseenColors:
         over_chin = volume.torso_share < OVER_CHIN
         hair = _hair_mask(scene, view, colors, over_chin)
+        back = _back_mask(scene, view, ~over_chin)
+        lips = np.arange(len(hair))[:, None] > scene.portrait.landmarks[UNDER_NOSE, 1]
+        shoulders = _aside(scene, len(hair)) & lips & (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9)
         bald = hair.sum() < LEAST_HAIR * (over_chin & (view.label != Label.BACKGROUND)).sum()
         scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
         return cls(
-            head=_continued(colors.foreground, hair, rng),
-            back=_continued(colors.foreground, _back_mask(scene, view, ~over_chin), rng),
+            head=_continued(colors.foreground, hair, shoulders, rng),
+            back=_continued(colors.foreground, back, back, rng),
             over_chin=over_chin,
             scalp=cKDTree(scene.vertices[scalp]) if bald else None,
             scalp_color=colors.vertex[scalp],
@@ -180,15 +183,25 @@ def _back_mask(scene: Scene, view: Visibility, under_chin: Bool[np.ndarray, "S S
     """Mark what shows near the outline under the chin: a back has the shoulders' cloth or long hair, not the tie."""
     solid = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & under_chin
     near = view.to_outline * scene.metres_per_pixel
-    aside = np.abs(np.arange(len(near)) - scene.portrait.landmarks[CHIN, 0]) * scene.metres_per_pixel > COLLAR
-    edge = solid & aside & (near > OUTLINE[0]) & (near < OUTLINE[1])
+    edge = solid & _aside(scene, len(near)) & (near > OUTLINE[0]) & (near < OUTLINE[1])
     return edge if edge.any() else solid
 
 
+def _aside(scene: Scene, size: int) -> Bool[np.ndarray, "1 S"]:
+    """Mark the columns outside of the collar."""
+    return np.abs(np.arange(size) - scene.portrait.landmarks[CHIN, 0])[None] * scene.metres_per_pixel > COLLAR
+
+
 def _continued(
-    image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"], rng: np.random.Generator
+    image: Float[np.ndarray, "S S 3"],
+    mask: Bool[np.ndarray, "S S"],
+    own: Bool[np.ndarray, "S S"],
+    rng: np.random.Generator,
 ) -> Float[np.ndarray, "S S 3"]:
-    """Continue the masked part of an image over all of it: its smooth colour there, and its grain in random order."""
+    """Continue the masked part of an image over all of it: its smooth colour there, and its grain in random order.
+
+    Pixels in `own` keep their colour, a little blurred.
+    """
     if not mask.any():
         return np.full_like(image, 0.5)
     size = len(mask)
@@ -197,11 +210,11 @@ def _continued(
         weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3)[..., None]
         total = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0), truncate=3)
         smooth = np.where(weight > 0.05, total / np.maximum(weight, 1e-9), smooth)
-    inner = blur_inside(image, mask, 1.5)
+    inner = blur_inside(image, own | mask, 1.5)
     grain = (inner - blur_inside(image, mask, size / 80))[mask]
     fine = grain[np.abs(grain).max(1) < GRAIN]
     drawn = fine[rng.integers(0, len(fine), mask.shape)] if len(fine) else 0.0
-    return np.clip(np.where(mask[..., None], inner, smooth + drawn), 0, 1)
+    return np.clip(np.where((own | mask)[..., None], inner, smooth + drawn), 0, 1)
 
 
 def _facing(scene: Scene, volume: Volume) -> Float[np.ndarray, "T"]:

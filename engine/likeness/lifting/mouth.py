@@ -18,7 +18,7 @@ from likeness.lifting.sampling import (
     sample_triangles,
     surface_points,
 )
-from likeness.lifting.types import Layer, Scene
+from likeness.lifting.types import Layer, Scene, keep
 from likeness.lifting.visibility import Label, Visibility, raster_of
 
 SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth_inside": 0.0035}
@@ -36,6 +36,8 @@ TOOTH_BRIGHTNESS = 0.5
 """Luminance of teeth relative to the brightest between the lips."""
 OPEN_ASPECT = 0.4
 """Height of the opening in its widths from which lower teeth may show."""
+POCKET = 0.002
+"""Behind the front teeth's face: from there on the mouth's wall is drawn, metres."""
 INSET = 0.0004
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -105,8 +107,10 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     front = scene.vertices[np.unique(faces[scene.triangles_in("teeth_upper")]), 2].max()
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
+    # The pocket between lips and teeth would show through the skin before it when that folds.
+    behind_teeth = (points[:, 2] < front - POCKET) | (region != "mouth_inside")
     color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, 0.15, 1)[:, None]
-    return make_layer(
+    layer = make_layer(
         scene.vertices,
         faces,
         samples.triangle,
@@ -117,6 +121,7 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
         part=Part.MOUTH,
         seen=np.zeros(len(points), bool),
     )
+    return keep(layer, behind_teeth)
 
 
 def _in_portrait_light(color: Float[np.ndarray, "3"], colors: SkinColors) -> Float[np.ndarray, "3"]:

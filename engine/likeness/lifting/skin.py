@@ -46,6 +46,8 @@ MOST_STRETCH = 1.6
 """Growth up to which lifted pixels still cover their triangle when it unfolds."""
 LASH_LINE = 0.0025
 """Width of the lash line around the eye's opening, metres: on a closing lid its pixels would smear."""
+LASH_CONTRAST = 0.1
+"""How much darker than the lid's skin lashes are."""
 OUTLINE = 2.5
 """Width in pixels of the band along the outline that is lifted at any angle."""
 STEEPEST = 3.5
@@ -61,8 +63,9 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     # Along the outline the matte's soft edge is the surface, whatever the mesh's angle there.
     lifted = _faces_camera(scene, view) | (view.label == Label.SKIN) & (view.to_outline < OUTLINE)
     to_eye = ndimage.distance_transform_edt(view.label != Label.EYE) * scene.metres_per_pixel
-    smearing = lifted & (scene.triangles_in("lids_left", "lids_right") & (growth > MOST_STRETCH))[view.triangle]
-    lashes = (view.label == Label.SKIN) & (to_eye < LASH_LINE) | smearing
+    lids = lifted & scene.triangles_in("lids_left", "lids_right")[view.triangle]
+    smearing = lids & (growth > MOST_STRETCH)[view.triangle]
+    lashes = (view.label == Label.SKIN) & (to_eye < LASH_LINE) | smearing | lids & _is_dark(scene, view, colors)
     layers = [_pixel_layer(scene, view, lifted & ~lashes)]
     layers += _surface_layers(scene, view, colors, unfolded, growth, rng)
     return [*layers, _lash_layer(scene, view, lashes)] if lashes.any() else layers
@@ -86,6 +89,12 @@ def _faces_camera(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
     """Mark skin pixels that show their skin well enough to stand for it from other sides too."""
     least = np.where(scene.triangles_in("ears"), MIN_FACING_EARS, MIN_FACING)[view.triangle]
     return (view.label == Label.SKIN) & (view.facing >= least)
+
+
+def _is_dark(scene: Scene, view: Visibility, colors: SkinColors) -> Bool[np.ndarray, "S S"]:
+    """Mark pixels much darker than the skin filled in under them: on a lid those are lashes."""
+    fill = colors.vertex[scene.rig.faces].mean((1, 2))[view.triangle]
+    return colors.foreground.mean(-1) < fill - LASH_CONTRAST
 
 
 def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
