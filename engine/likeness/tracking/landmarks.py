@@ -11,7 +11,7 @@ from likeness.tracking.parameters import FitState, LinearPoints, project
 
 EYE_CORNERS = (33, 263)
 """The outer corners; their distance is the interocular distance, the unit of every landmark error."""
-IRISES = slice(468, 478)
+IRISES, RIGHT_IRIS, LEFT_IRIS = slice(468, 478), slice(468, 473), slice(473, 478)
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
@@ -25,12 +25,18 @@ LIPS = (
     61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
     78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 )  # fmt: skip
+BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+NOSE = (1, 2, 4, 5, 6, 19, 94, 98, 97, 326, 327, 168, 195, 197, 48, 278, 64, 294, 129, 358, 102, 331)
+CHIN = (152, 148, 377, 176, 400)
+FEATURES = EYES + LIPS + BROWS + NOSE + CHIN
+"""Where the picture shows something to detect; elsewhere, on cheeks and forehead, the detector guesses."""
+IRIS_BIAS = (0.005, 0.0105)
+"""How far outwards and up (face sizes) the irises are detected, relative to the embedded ones, on people who look into
+the camera; the mean over six photographs."""
 SPREAD_SCALE = 0.003
 """A landmark that slides this far over the surface (metres) counts half."""
 GRAZING = 0.25
 """A point whose normal makes a smaller cosine than this with the line of sight may be on the face's edge."""
-CONTOUR_REACH = 0.12
-"""How far (interocular distances) from a landmark the head's edge is looked for."""
 
 
 def interocular(landmarks: Float[np.ndarray, "478 2"]) -> float:
@@ -42,6 +48,18 @@ def face_size(landmarks: Float[np.ndarray, "478 2"]) -> float:
     """Return a length like the interocular distance that turning the head does not shrink, pixels."""
     upright = float(np.linalg.norm(landmarks[10] - landmarks[152]))
     return max(interocular(landmarks), 0.68 * upright)
+
+
+def unbiased(landmarks: Float[np.ndarray, "478 2"]) -> Float[np.ndarray, "478 2"]:
+    """Return the landmarks with the irises' bias taken off."""
+    leftwards = landmarks[EYE_CORNERS[1]] - landmarks[EYE_CORNERS[0]]
+    leftwards = leftwards / np.linalg.norm(leftwards)
+    up = np.array([leftwards[1], -leftwards[0]])
+    outward, upward = np.array(IRIS_BIAS) * face_size(landmarks)
+    corrected = landmarks.astype(np.float64)
+    corrected[RIGHT_IRIS] -= upward * up - outward * leftwards
+    corrected[LEFT_IRIS] -= upward * up + outward * leftwards
+    return corrected
 
 
 def landmark_weights(assets: HeadAssets) -> Float[np.ndarray, "478"]:

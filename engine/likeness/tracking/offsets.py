@@ -28,8 +28,8 @@ RIDERS = {
 }
 """Rigid parts and the skin whose mean displacement they take."""
 LASHES = {"lashes_left": "lids_left", "lashes_right": "lids_right"}
-STIFFNESS = 2.0
-REST = 2e-3
+STIFFNESS = 1.0
+REST = 1e-2
 UNSEEN, SEEN = -0.25, 0.1
 """Cosines with the line of sight between which skin passes from its mirror image's displacement to its own."""
 LID_CLEARANCE = 0.0002

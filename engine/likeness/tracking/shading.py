@@ -17,15 +17,18 @@ from likeness.geometry.cameras import Camera
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.portrait.types import Portrait
 from likeness.rendering.mesh import rasterize_mesh
+from likeness.tracking.landmarks import BROWS
 from likeness.tracking.parameters import POSE_COLUMNS, FitState, LinearPoints, project, project_with_jacobian
 
 MIN_COSINE = 0.35
 """Skin that turns further away is left out: its brightness is hair's, the background's or the rim's."""
 LEAST_BRIGHTNESS = 0.01
 ALBEDO_DEVIATION = 0.3
-BROW_AND_EYE_LANDMARKS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
 BROW_CLEARANCE = 0.012
 """Metres around the brows' landmarks that are left out."""
+SHARED_ERROR = 1.8
+"""A sample's standard deviation relative to the residuals' own (median) one: more than 1, for samples err together."""
+MAX_SAMPLES = 800
 TUKEY = 4.0
 """Deviations at which a sample stops counting."""
 
@@ -133,20 +136,15 @@ def skin_samples(assets: HeadAssets, camera: Camera, vertices: Float[np.ndarray,
     sight = camera.center - middle
     cosine = (normal * sight).sum(1) / (np.linalg.norm(normal, axis=1) * np.linalg.norm(sight, axis=1) + 1e-12)
     keep = np.flatnonzero(seen & (cosine > MIN_COSINE) & (assets.face_region == REGION_NAMES.index("face")))
-    places = list(BROW_AND_EYE_LANDMARKS)
+    places = list(BROWS)
     brows = np.einsum("nk,nkc->nc", assets.landmark_bary[places], vertices[assets.faces[assets.landmark_faces[places]]])
     from_brow = np.linalg.norm(middle[keep, None] - brows, axis=2).min(1)
-    return keep[from_brow > BROW_CLEARANCE]
+    keep = keep[from_brow > BROW_CLEARANCE]
+    return keep[:: max(1, -(-len(keep) // MAX_SAMPLES))]
 
 
-def shading_term(
-    image: LogImage, assets: HeadAssets, vertices: LinearPoints, state: FitState, *, deviation: float
-) -> ShadingTerm:
-    """Return the term with robust weights at a state.
-
-    `deviation` is a sample's standard deviation relative to the residuals' own (median) one: more than 1, for samples
-    err together.
-    """
+def shading_term(image: LogImage, assets: HeadAssets, vertices: LinearPoints, state: FitState) -> ShadingTerm:
+    """Return the term with robust weights at a state."""
     size = len(image.value)
     triangles = skin_samples(assets, state.camera(size), vertices.positions(state))
     faces = assets.faces[triangles]
@@ -156,10 +154,10 @@ def shading_term(
     count = len(triangles)
     weights = np.ones(count)
     for _ in range(3):
-        left = ShadingTerm(image, corners, centers, albedo, weights).residuals(state)[:count] / np.maximum(weights, 1e-6)
+        left = ShadingTerm(image, corners, centers, albedo, weights).residuals(state)[:count] / weights
         scale = 1.4826 * np.median(np.abs(left))
         weights = np.maximum(1 - (left / (TUKEY * scale)) ** 2, 1e-3)
-    return ShadingTerm(image, corners, centers, albedo, weights / (scale * deviation))
+    return ShadingTerm(image, corners, centers, albedo, weights / (SHARED_ERROR * scale))
 
 
 def albedo_basis(places: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N A"]:

@@ -7,7 +7,7 @@ A term's weights are frozen when it is made; robust weights come from making the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from likeness.tracking.parameters import POSE_COLUMNS, FitState, LinearPoints, project, project_with_jacobian
 
 
+@runtime_checkable
 class Term(Protocol):
     """A block of weighted residuals."""
 
