@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from likeness.cli.program import main
+from likeness.cli.program import guarded, main
 from likeness.cli.terminal import TerminalProgress
 
 ORBIT_FRAMES = 120
@@ -16,23 +17,19 @@ VIDEO_SIZE = 640
 
 def run(portrait: Path | None, folder: Path) -> int:
     """Fill the folder and return the exit code of the first step that fails, else 0."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if portrait is None:
-        portrait = folder / "astronaut.png"
-        shutil.copyfile(astronaut(), portrait)
+    pictures = [] if portrait else [astronaut()]
+    portrait = portrait or folder / astronaut().name
     avatar = folder / f"{portrait.stem}.likeness"
     size = f"{VIDEO_SIZE}x{VIDEO_SIZE}"
+    orbit = ["--orbit", str(ORBIT_FRAMES), "--size", size]
     steps = (
-        ["create", str(portrait), "-o", str(avatar)],
-        ["sheet", str(avatar), "-o", str(folder / "sheet.png")],
-        ["render", str(avatar), "-o", str(folder / "orbit.mp4"), "--orbit", str(ORBIT_FRAMES), "--size", size],
+        lambda: guarded(lambda: make_folder(folder, pictures)),
+        lambda: main(["create", str(portrait), "-o", str(avatar)]),
+        lambda: main(["sheet", str(avatar), "-o", str(folder / "sheet.png")]),
+        lambda: main(["render", str(avatar), "-o", str(folder / "orbit.mp4"), *orbit]),
+        lambda: guarded(lambda: draw_performance(avatar, folder / "talking_controls.mp4")),
     )
-    for step in steps:
-        code = main(step)
-        if code:
-            return code
-    draw_performance(avatar, folder / "talking_controls.mp4")
-    return 0
+    return next((code for code in (step() for step in steps) if code), 0)
 
 
 def astronaut() -> Path:
@@ -40,6 +37,15 @@ def astronaut() -> Path:
     import skimage
 
     return Path(skimage.__file__).parent / "data" / "astronaut.png"
+
+
+def make_folder(folder: Path, pictures: Sequence[Path]) -> None:
+    """Make the folder, with copies of the pictures in it. Errors: InputError `output.*`."""
+    from likeness.contract.atomic import atomic_folder
+
+    with atomic_folder(folder) as temporary:
+        for picture in pictures:
+            shutil.copyfile(picture, temporary / picture.name)
 
 
 def draw_performance(avatar_path: Path, video: Path) -> None:

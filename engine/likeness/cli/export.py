@@ -25,14 +25,15 @@ def run(options: argparse.Namespace) -> None:
     suffix = options.output.suffix.lower()
     if suffix not in FORMATS:
         raise UsageError("usage", f"{options.output} is neither .ply nor .obj.", "Name OUT.ply or OUT.obj.")
+    from likeness.contract.avatar_file import read_avatar
+
+    avatar = read_avatar(options.avatar)
     from likeness.geometry.threads import configure_threads
 
     configure_threads()
     from likeness.avatar.animate import neutral, with_controls
     from likeness.avatar.export import export_obj, export_ply
-    from likeness.contract.avatar_file import read_avatar
 
-    avatar = read_avatar(options.avatar)
     expression = with_controls(avatar.rig, neutral(avatar), options.controls)
     {".ply": export_ply, ".obj": export_obj}[suffix](options.output, avatar, expression)
     print(options.output)

@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -50,12 +50,21 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 usage, 3 input, 4 machine, 130 stopped."""
+
+    def work() -> None:
+        parsed = build_parser().parse_args(arguments)
+        parsed.run(parsed)
+
+    return guarded(work)
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Do the work and return the exit code, with every failure told in one line on standard error."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # File names need not be valid text; they are printed as they are.
     sys.stdout.reconfigure(errors="surrogateescape")
     try:
-        parsed = build_parser().parse_args(arguments)
-        parsed.run(parsed)
+        work()
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
         print("stopped, nothing was written", file=sys.stderr)

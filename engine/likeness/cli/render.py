@@ -58,13 +58,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> None:
     """Draw what the options ask for and say where it is."""
     _check(options)
+    from likeness.contract.avatar_file import read_avatar
+
+    avatar = read_avatar(options.avatar)
     from likeness.geometry.threads import configure_threads
 
     configure_threads()
     from likeness.avatar.animate import neutral, portrait_expression, prepare_avatar, with_controls
-    from likeness.contract.avatar_file import read_avatar
 
-    avatar = read_avatar(options.avatar)
     base = {"portrait": portrait_expression, "neutral": neutral}[options.expression](avatar)
     expression = with_controls(avatar.rig, base, options.controls)
     frames = _frames(options, prepare_avatar(avatar), expression)

@@ -21,16 +21,17 @@ def run(options: argparse.Namespace) -> None:
     """Draw the sheet and say where it is."""
     if options.output.suffix.lower() != ".png":
         raise UsageError("usage", f"{options.output} does not end in .png.", "Name the sheet SHEET.png.")
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
-    from likeness.avatar.pictures import encode_png
-    from likeness.avatar.sheet import draw_sheet
     from likeness.contract.atomic import atomic_write, ensure_writable
     from likeness.contract.avatar_file import read_avatar
 
     avatar = read_avatar(options.avatar)
     ensure_writable(options.output)
+    from likeness.geometry.threads import configure_threads
+
+    configure_threads()
+    from likeness.avatar.pictures import encode_png
+    from likeness.avatar.sheet import draw_sheet
+
     with TerminalProgress() as progress:
         picture = encode_png(draw_sheet(avatar, progress=progress))
     with atomic_write(options.output) as temporary:

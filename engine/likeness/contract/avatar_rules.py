@@ -14,6 +14,9 @@ INTEGER_ARRAYS = {"faces", "faces_uv", "face_part", "triangle", "part"}
 MAX_PICTURE_SIDE = 1 << 16
 MAX_METRES = 100.0
 """Far beyond any head; keeps wild numbers of a damaged file out of the arithmetic."""
+MAX_LOCAL = 1e4
+"""In the edge lengths of a triangle, which are millimetres; what sticks out farthest lies a few dozen away."""
+MAX_COLOR = 100.0
 
 
 def check_avatar(avatar: Avatar) -> None:
@@ -90,6 +93,9 @@ def _check_gaussians(gaussians: BoundGaussians, triangles: int) -> None:
     _check_range("part", gaussians.part, len(Part))
     inside = not gaussians.opacities.size or (gaussians.opacities.min() >= 0 and gaussians.opacities.max() <= 1)
     _require(bool(inside), "opacities are outside 0..1")
+    _require(_within(gaussians.colors, MAX_COLOR), "colors are beyond any light")
+    for name in ("local_mean", "local_basis"):
+        _require(_within(getattr(gaussians, name), MAX_LOCAL), f"{name} lies too far from its triangle")
 
 
 def _check_view(view: PortraitView) -> None:
