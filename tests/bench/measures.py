@@ -51,9 +51,9 @@ class Reproduction:
     @property
     def edges(self) -> UInt8[np.ndarray, "S T 3"]:
         """The render over black, over white, and the photograph, side by side."""
-        straight, alpha = self.render[..., :3] / 255, self.render[..., 3:] / 255
+        straight, alpha = self.render[..., :3] / 255, self.render[..., 3:] / 255 * self.valid[..., None]
         black, white = (np.round(255 * (straight * alpha + (1 - alpha) * level)) for level in (0, 1))
-        return np.concatenate([black, white, self.photo], 1).astype(np.uint8)
+        return np.concatenate([black, white, self.photo * self.valid[..., None]], 1).astype(np.uint8)
 
 
 def reproduce(driven: DrivenAvatar) -> Reproduction:
