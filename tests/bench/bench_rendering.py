@@ -6,18 +6,14 @@ in front and a pixel wide, the others behind and three pixels wide.
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
-from likeness.geometry.threads import configure_threads, core_count
+from likeness.geometry.threads import configure_threads
 
 configure_threads()
 
+import machine  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
@@ -95,26 +91,6 @@ def median_ms(function: Callable[[], object], repeats: int = 15) -> float:
     return 1e3 * float(np.median(times))
 
 
-@contextmanager
-def busy_processes(count: int = 2) -> Iterator[None]:
-    """Keep cores busy with other processes meanwhile."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        time.sleep(0.5)
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-
-
-def cpu_name() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def cameras() -> tuple[Camera, Camera]:
     """Return the same view at 512 and at 1024 pixels."""
     camera = look_at_face(distance=1.0, focal=3.2 * 512, width=512, height=512)
@@ -138,9 +114,9 @@ def main() -> None:
         "render, 1024": median_ms(lambda: render(large, *scene)),
         "pose": median_ms(make_pose(scene)),
     }
-    with busy_processes():
+    with machine.busy_processes():
         rows["refinement iteration beside two busy processes"] = median_ms(iterate, 40)
-    print(f"{cpu_name()}, {core_count()} cores, {COUNT} Gaussians, milliseconds (median)")
+    print(f"{machine.describe()}; {COUNT} Gaussians, milliseconds (median)")
     for name, value in rows.items():
         print(f"{name:50s} {value:9.1f}")
     slower = rows["refinement iteration beside two busy processes"] / rows["refinement iteration, 512, L1, Adam"]
