@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
@@ -42,6 +43,10 @@ OUTLINE = (0.003, 0.05)
 SCALP_SPACING, SCALP_INSET = 0.004, 0.003
 COLLAR = 0.07
 """Half width of the middle of the torso that a back does not share: collar, tie, neckline; metres."""
+COARSE = 128
+"""Side of the picture on which colours are spread."""
+SPREAD_SIGMAS, SPREAD_WEIGHT = (21.0, 8.0, 3.2), 0.05
+"""Reaches of the spreading, widest first, in pixels of that picture; weight from which a nearer one decides."""
 GRAIN = 0.06
 """Strongest departure from the smooth colour that counts as grain and not as a pattern."""
 OVER_CHIN = 0.02
@@ -204,17 +209,27 @@ def _continued(
     """
     if not mask.any():
         return np.full_like(image, 0.5)
-    size = len(mask)
-    smooth = np.broadcast_to(image[mask].mean(0), image.shape).copy()
-    for sigma in (size / 6, size / 16, size / 40):
-        weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma, truncate=3)[..., None]
-        total = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0), truncate=3)
-        smooth = np.where(weight > 0.05, total / np.maximum(weight, 1e-9), smooth)
     inner = blur_inside(image, own | mask, 1.5)
-    grain = (inner - blur_inside(image, mask, size / 80))[mask]
+    grain = (inner - blur_inside(image, mask, len(mask) / 80))[mask]
     fine = grain[np.abs(grain).max(1) < GRAIN]
     drawn = fine[rng.integers(0, len(fine), mask.shape)] if len(fine) else 0.0
-    return np.clip(np.where((own | mask)[..., None], inner, smooth + drawn), 0, 1)
+    return np.clip(np.where((own | mask)[..., None], inner, _spread(image, mask) + drawn), 0, 1)
+
+
+def _spread(image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
+    """Spread the masked colours over the whole picture, each place taking the nearest that amount to something."""
+
+    def coarse(values: Float[np.ndarray, "S S *C"]) -> Float[np.ndarray, "G G *C"]:
+        return cv2.resize(values, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+
+    share = coarse(mask.astype(np.float64))[..., None]
+    color = coarse(image * mask[..., None])
+    smooth = np.broadcast_to(image[mask].mean(0), color.shape)
+    for sigma in SPREAD_SIGMAS:
+        weight = ndimage.gaussian_filter(share, (sigma, sigma, 0))
+        total = ndimage.gaussian_filter(color, (sigma, sigma, 0))
+        smooth = np.where(weight > SPREAD_WEIGHT, total / np.maximum(weight, 1e-9), smooth)
+    return cv2.resize(smooth, mask.shape, interpolation=cv2.INTER_LINEAR)
 
 
 def _facing(scene: Scene, volume: Volume) -> Float[np.ndarray, "T"]:

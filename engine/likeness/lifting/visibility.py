@@ -132,7 +132,7 @@ def pull_inside(
     row, column = pixel_of(projected, size)
     pulled = points.copy()
     for reach in np.unique(radius):
-        inner = view.to_outline * scene.metres_per_pixel > reach
+        inner = _largest_piece(view.to_outline * scene.metres_per_pixel > reach)
         outside = in_picture & (radius == reach) & ~inner[row, column]
         nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
         # Spread by the place within the pixel, or the points would line up in rows.
@@ -140,6 +140,12 @@ def pull_inside(
         target = nearest[::-1, row[outside], column[outside]].T + 0.5 + spread
         pulled[outside] = scene.camera.unproject(target, depth[outside])
     return pulled, np.linalg.norm(pulled - points, axis=1) < MOST_PULL + radius
+
+
+def _largest_piece(mask: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Keep the largest connected piece: stray curls are no place to pull anything to."""
+    pieces, count = ndimage.label(mask)
+    return pieces == np.bincount(pieces.ravel())[1:].argmax() + 1 if count > 1 else mask
 
 
 def raster_of(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
