@@ -48,12 +48,11 @@ CONTOUR_REACH = 0.12
 OUTLINE_DEVIATION = 0.012
 """Of one point where the mesh's edge meets the matte's, interocular distances."""
 OUTLINE_POINTS = 160
-OUTLINE_REACH = 0.15
 CONTROL_DEVIATION, CONTROL_SHIFT = 0.45, 0.22
 RARE_DEVIATION = 0.15
 RARE = (
-    "cheekPuff", "jawForward", "jawLeft", "jawRight", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft",
-    "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthRight", "mouthRollLower", "mouthRollUpper",
+    "cheekPuff", "jawForward", "jawLeft", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthRight", "mouthRollLower", "mouthRollUpper",
     "mouthShrugLower", "mouthShrugUpper", "mouthStretchLeft", "mouthStretchRight", "noseSneerLeft", "noseSneerRight",
     "tongueOut",
 )  # fmt: skip
@@ -155,7 +154,7 @@ def outline_term(evidence: Evidence, field: MatteField, state: FitState) -> Term
     """Return the mesh's edge in the picture against the matte's."""
     raster = rasterize_mesh(state.camera(evidence.size), evidence.vertices.positions(state), evidence.assets.faces)
     outline = mesh_outline(raster, evidence.assets, OUTLINE_POINTS)
-    outside, normals, counts = outline_pull(field, outline, evidence.assets, reach=OUTLINE_REACH * evidence.unit)
+    outside, normals, counts = outline_pull(field, outline, evidence.assets, unit=evidence.unit)
     points = evidence.vertices.at(evidence.assets.faces[outline.triangle[counts]], outline.bary[counts])
     deviation = OUTLINE_DEVIATION * evidence.unit
     weights = np.sqrt(huber_weights(np.abs(outside[counts]) / deviation)) / deviation

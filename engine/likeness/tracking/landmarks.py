@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.tracking.parameters import FitState, LinearPoints, project
 
@@ -106,10 +105,9 @@ def grazing_oval(
     `positions` are the head's vertices and `eye` the camera, both in head space.
     """
     oval = np.array(OVAL)
-    corners = assets.faces[assets.landmark_faces[oval]]
-    bary = assets.landmark_bary[oval]
-    normals = np.einsum("nk,nkc->nc", bary, vertex_normals(positions, assets.faces)[corners])
-    sight = eye - np.einsum("nk,nkc->nc", bary, positions[corners])
+    corners = positions[assets.faces[assets.landmark_faces[oval]]]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    sight = eye - corners.mean(1)
     cosine = (normals * sight).sum(1) / (np.linalg.norm(normals, axis=1) * np.linalg.norm(sight, axis=1))
     return oval[cosine < GRAZING]
 

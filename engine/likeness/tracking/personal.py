@@ -11,7 +11,7 @@ from likeness.geometry.cameras import Camera
 from likeness.head.assets import HeadAssets
 from likeness.head.model import forward, landmarks, prepare_identity, shaped_vertices
 from likeness.rendering.mesh import rasterize_mesh
-from likeness.tracking.evidence import OUTLINE_REACH, Evidence
+from likeness.tracking.evidence import Evidence
 from likeness.tracking.landmarks import FEATURES, grazing_oval, interocular
 from likeness.tracking.offsets import (
     Targets,
@@ -60,7 +60,7 @@ def offset_targets(
     pixels, depth = camera.project(landmarks(vertices, assets)[fixed])
     landmark_shift = (evidence.observed[fixed] - pixels) * (depth / camera.K[0, 0])[:, None]
     outline = mesh_outline(rasterize_mesh(camera, vertices, assets.faces), assets, OUTLINE_POINTS)
-    outside, normals, counts = outline_pull(field, outline, assets, reach=OUTLINE_REACH * evidence.unit)
+    outside, normals, counts = outline_pull(field, outline, assets, unit=evidence.unit)
     metres = camera.T_camera_head[2, 3] / camera.K[0, 0]
     outline_shift = -outside[counts, None] * normals[counts] * metres
     corners = assets.faces[np.concatenate([assets.landmark_faces[fixed], outline.triangle[counts]])]

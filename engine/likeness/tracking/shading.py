@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.linalg import solve_triangular
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from likeness.geometry.cameras import Camera
@@ -57,8 +58,9 @@ class ShadingTerm:
     def residuals(self, state: FitState) -> Float[np.ndarray, "R"]:
         """Return what light and albedo cannot explain."""
         brightness = _sample(self.image.value, project(self.centers, state))
-        basis = self._basis(_normals(self.corners, state)[0])
-        return _eliminate(basis, self._weighted(brightness))
+        q = np.linalg.qr(self._basis(_normals(self.corners, state)[0]))[0]
+        target = self._weighted(brightness)
+        return target - q @ (q.T @ target)
 
     def linearized(self, state: FitState) -> tuple[Float[np.ndarray, "R"], Float[np.ndarray, "R P"]]:
         """Return residuals and derivative, light and albedo eliminated from both."""
@@ -66,12 +68,13 @@ class ShadingTerm:
         slope = np.stack([_sample(self.image.gradient_x, pixels), _sample(self.image.gradient_y, pixels)], 1)
         normals, normals_by_step = _normals_with_jacobian(self.corners, state)
         basis = self._basis(normals)
+        q, r = np.linalg.qr(basis)
         target = self._weighted(_sample(self.image.value, pixels))
-        explained = np.linalg.lstsq(basis, target, rcond=None)[0]
+        explained = solve_triangular(r, q.T @ target)
         light_slope = np.einsum("nbc,b->nc", harmonics_gradient(normals), explained[:HARMONICS])
         jacobian = np.einsum("nc,ncp->np", slope, by_step) - np.einsum("nc,ncp->np", light_slope, normals_by_step)
         jacobian = self._weighted(jacobian)
-        return _eliminate(basis, target), _eliminate(basis, jacobian)
+        return target - q @ (q.T @ target), jacobian - q @ (q.T @ jacobian)
 
     def _basis(self, normals: np.ndarray) -> np.ndarray:
         """Return the weighted light and albedo basis, with the albedo's prior as last rows."""
@@ -165,12 +168,6 @@ def albedo_basis(places: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N A"]:
     x, y = places[:, 0] / 0.06, (places[:, 1] + 0.03) / 0.08
     columns = [y, x**2, y**2, x**2 * y, y**3, x**4, x**2 * y**2, y**4]
     return np.stack(columns, 1).astype(np.float64)
-
-
-def _eliminate(basis: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values less their projection on the basis' columns."""
-    q = np.linalg.qr(basis)[0]
-    return values - q @ (q.T @ values)
 
 
 def _sample(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:

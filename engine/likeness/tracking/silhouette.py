@@ -17,7 +17,8 @@ SKIN_LANDMARKS = (50, 280, 101, 330, 205, 425, 4, 195, 151, 9, 108, 337, 187, 41
 OUTLINE_REGIONS = ("face", "neck", "ears", "scalp")
 SKIN_REGIONS = ("face", "neck")
 """Where the mesh's edge may be pulled outwards; elsewhere hair may stand between the skin and the matte's edge."""
-INWARD = 0.045
+REACH_INWARD, REACH_OUTWARD = 0.15, 0.05
+SKIN_DEPTH = 0.045
 """How far inside the matte's edge its colour is looked at, interocular distances."""
 CHROMA_TOLERANCE, SHADE_TOLERANCE = 0.035, 0.8
 """Standard deviations of the skin's chromaticity and of its log brightness."""
@@ -62,7 +63,7 @@ def matte_field(portrait: Portrait, unit: float) -> MatteField:
     gradient /= np.maximum(np.linalg.norm(gradient, axis=-1, keepdims=True), 1e-3)
     row, column = np.where(inside, nearest_out, nearest_in)
     skin = skin_likeness(portrait, unit)
-    step = gradient[row, column] * INWARD * unit
+    step = gradient[row, column] * SKIN_DEPTH * unit
     limit = len(distance) - 1
     inner_row = np.clip(row - step[..., 1], 0, limit).astype(int)
     inner_column = np.clip(column - step[..., 0], 0, limit).astype(int)
@@ -95,16 +96,17 @@ def mesh_outline(raster: MeshRaster, assets: HeadAssets, limit: int) -> Outline:
 
 
 def outline_pull(
-    field: MatteField, outline: Outline, assets: HeadAssets, *, reach: float
+    field: MatteField, outline: Outline, assets: HeadAssets, *, unit: float
 ) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N 2"], Bool[np.ndarray, "N"]]:
     """Return how far (pixels) each outline pixel is outside the matte, the outward direction, and which ones count.
 
-    Skin counts on either side of the matte's edge, everything else only outside it; nothing beyond `reach` pixels.
+    What lies outside counts up to REACH_INWARD from the edge; what lies inside only if mesh and picture both show skin
+    there, and up to REACH_OUTWARD (of `unit`, the interocular distance).
     """
     row, column = field.sample(outline.pixels)
     # the mesh's edge lies half a pixel outside the centres of its outermost pixels
     outside = field.distance[row, column] + 0.5
-    may_pull = np.isin(assets.face_region[outline.triangle], [REGION_NAMES.index(name) for name in SKIN_REGIONS])
-    pulls = may_pull & field.skin[row, column]
-    counts = field.real[row, column] & (np.abs(outside) < reach) & ((outside > 0) | pulls)
-    return outside, field.gradient[row, column], counts
+    is_skin = np.isin(assets.face_region[outline.triangle], [REGION_NAMES.index(name) for name in SKIN_REGIONS])
+    inward = (outside > 0) & (outside < REACH_INWARD * unit)
+    outward = (outside <= 0) & (outside > -REACH_OUTWARD * unit) & is_skin & field.skin[row, column]
+    return outside, field.gradient[row, column], field.real[row, column] & (inward | outward)

@@ -116,12 +116,14 @@ def test_only_skin_is_pulled_outwards_and_everything_is_pulled_in(open_head: Hea
     outline = mesh_outline(raster, open_head, 300)
     assert 200 < len(outline.pixels) <= 300
     small = matte_field(portrait_of_disc(60.0, (0.7, 0.5, 0.4)), 100.0)
-    outside, normals, counts = outline_pull(small, outline, open_head, reach=1000.0)
+    outside, normals, counts = outline_pull(small, outline, open_head, unit=10000.0)
     assert (outside > 0).all() and counts.all()
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=0.05)
     large = matte_field(portrait_of_disc(250.0, (0.7, 0.5, 0.4)), 100.0)
-    _, _, counts = outline_pull(large, outline, open_head, reach=1000.0)
+    _, _, counts = outline_pull(large, outline, open_head, unit=10000.0)
     inner = np.hypot(*(outline.pixels - 256).T) < 230
     region = open_head.face_region[outline.triangle]
     assert counts[inner & (region == 0)].all()
     assert not counts[inner & (region == 1)].any()
+    _, _, counts = outline_pull(large, outline, open_head, unit=100.0)
+    assert not counts[np.hypot(*(outline.pixels - 256).T) < 240].any()
