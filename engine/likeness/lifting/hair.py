@@ -28,13 +28,13 @@ from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import CHIN, UNDER_NOSE, Volume
 
-BUDGET = {Part.HAIR: 38_000, Part.TORSO: 14_000}
+BUDGET = {Part.HAIR: 32_000, Part.TORSO: 12_000}
 """Most Gaussians that the front of each may take."""
 STEEPEST = 2.0
 """Slope (metres of depth per metre across) of a lifted pixel at the outline; the volume's side takes over there."""
 RIM_FACING = 0.45
 """Cosine with the view under which the volume's front is sampled as well: its rim."""
-SPACING, RIM_SPACING = 0.004, 0.0026
+SPACING, RIM_SPACING = 0.0045, 0.0028
 """Of the volume's samples on its back and round its outline, metres."""
 UNDER_INSET = 0.004
 """Depth of the solid ground under the lifted front, metres."""
