@@ -149,9 +149,11 @@ def _draw(
 
 
 def _skin_depth(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Float[np.ndarray, "H W"]:
-    """Depth of the mesh where its nearest triangle is skin, infinite elsewhere."""
+    """Depth of the mesh where its nearest triangle is skin that moves with the head, infinite elsewhere."""
     rig = driven.avatar.rig
     vertices = forward(driven.head, expression.controls, expression.pose)
     raster = rasterize_mesh(camera, vertices, rig.faces[: rig.head_triangles])
-    is_skin = raster.covered & (rig.face_part[raster.triangle] == Part.SKIN)
+    # What hangs on the root is the chest, and clothes rather than skin.
+    skin = (rig.face_part == Part.SKIN) & (rig.lbs_weights[rig.faces].mean(1)[:, 0] < 0.5)
+    is_skin = raster.covered & skin[raster.triangle]
     return np.where(is_skin, raster.depth, np.inf)
