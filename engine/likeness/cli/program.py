@@ -6,6 +6,7 @@ Nothing heavy is imported here; a command imports what it needs when it runs.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from likeness.cli import create, doctor, export, info, render, sheet
-from likeness.contract.errors import LikenessError, MachineError, UsageError
+from likeness.contract.errors import InputError, LikenessError, MachineError, UsageError
 from likeness.contract.progress import Cancelled
 
 COMMANDS = (create, render, sheet, export, info, doctor)
@@ -77,7 +78,8 @@ def guarded(work: Callable[[], None]) -> int:
     except MemoryError:
         return _report(MachineError("machine.memory", "The memory is not enough.", "Close other programs."))
     except Exception as error:
-        return _report(_unexpected(error))
+        is_disk_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return _report(_disk_full() if is_disk_full else _unexpected(error))
     return 0
 
 
@@ -87,6 +89,11 @@ def _report(error: LikenessError) -> int:
     line = f"error: {error.code}: {error.message} {error.remedy}"
     print(" ".join(line.splitlines()), file=sys.stderr)
     return error.exit_code
+
+
+def _disk_full() -> LikenessError:
+    """Return the error for what is written beside the results: compiled kernels, standard output."""
+    return InputError("output.disk_full", "A disk is full.", "Free some space, for temporary and cached files too.")
 
 
 def _unexpected(error: Exception) -> LikenessError:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -106,6 +107,7 @@ def test_create_sees_an_unwritable_place_before_it_works(capsys, tmp_path, monke
     [
         (InputError("picture.empty", "It is empty.", "Copy it again."), 3, "error: picture.empty: It is empty. Copy"),
         (MachineError("machine.no_cuda", "None.", "Buy one."), 4, "error: machine.no_cuda: None. Buy one."),
+        (OSError(errno.ENOSPC, "No space left on device"), 3, "error: output.disk_full: A disk is full."),
         (KeyboardInterrupt(), 130, "stopped, nothing was written"),
         (MemoryError(), 4, "error: machine.memory: "),
         (RuntimeError("odd\nlines"), 4, "error: internal: Something unexpected failed (RuntimeError: odd lines)."),
