@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import change, make_avatar, png_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories import change, make_avatar, png_bytes
 from likeness.contract.avatar_file import avatar_from_bytes, avatar_to_bytes, read_avatar, write_avatar
 from likeness.contract.errors import InputError
 from likeness.contract.safe_npz import read_npz, read_zip, write_npz, write_zip

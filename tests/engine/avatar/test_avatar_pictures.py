@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import change, make_avatar, png_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from factories import change, make_avatar, png_bytes
 from likeness.avatar.pictures import (
     decode_png,
     encode_png,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import change, make_avatar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import change, make_avatar
 from likeness.avatar.animate import (
     neutral,
     portrait_expression,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import make_avatar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import make_avatar
 from likeness.avatar.views import PIVOT, face_camera, framed, orbit_camera, portrait_camera, turnaround
 
 ANGLES = st.floats(-80, 80)

@@ -11,8 +11,8 @@ from functools import cached_property, lru_cache
 import cv2
 import numpy as np
 import pytest
-from bench.measures import GREY, detect, interocular
 
+from bench.measures import GREY, detect, interocular
 from likeness.avatar.animate import neutral, render_avatar, with_controls
 from likeness.avatar.pictures import over
 from likeness.avatar.views import orbit_camera

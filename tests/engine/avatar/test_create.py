@@ -9,9 +9,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from bench.measures import landmark_error, reproduce
 from PIL import Image
 
+from bench.measures import landmark_error, reproduce
 from likeness.cli import main
 from likeness.contract.avatar_file import read_avatar
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from factories import make_avatar
 
+from factories import make_avatar
 from likeness.cli import create, info, main, program
 from likeness.cli.terminal import TerminalProgress
 from likeness.contract.avatar_file import write_avatar

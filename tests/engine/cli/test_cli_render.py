@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import make_avatar, png_bytes
 from PIL import Image
 
+from factories import make_avatar, png_bytes
 from likeness.cli import main
 from likeness.contract.avatar_file import write_avatar
 
