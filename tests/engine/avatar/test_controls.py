@@ -24,7 +24,7 @@ CORNERS = {"Left": (263, 362), "Right": (33, 133)}
 LIDS = {"Left": (386, 374), "Right": (159, 145)}
 IRIS = {"Left": 473, "Right": 468}
 BROW = {"Left": (336, 296, 334, 293, 300), "Right": (107, 66, 105, 63, 70)}
-INNER_BROW, OUTER_BROW = {"Left": 336, "Right": 107}, {"Left": 300, "Right": 70}
+INNER_BROW, OUTER_BROW = {"Left": 336, "Right": 107}, {"Left": (334, 293, 300), "Right": (105, 63, 70)}
 MOUTH_CORNER = {"Left": 291, "Right": 61}
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 UPPER_LIP, LOWER_LIP, CHIN = 13, 14, 152
@@ -156,8 +156,8 @@ def test_brows_rise_and_fall(shown):
 @pytest.mark.parametrize("side", SIDES)
 def test_an_outer_brow_rises_alone(shown, side):
     rest, outer = shown(), shown(**{f"browOuterUp{side}": 1.0})
-    raised = {s: outer.height(BROW[s]) - rest.height(BROW[s]) for s in SIDES}
-    assert raised[side] > 0.008 and raised[side] > raised[OTHER[side]] + 0.008
+    raised = {s: outer.height(OUTER_BROW[s]) - rest.height(OUTER_BROW[s]) for s in SIDES}
+    assert raised[side] > 0.004 and raised[side] > raised[OTHER[side]] + 0.006
 
 
 @pytest.mark.parametrize("side", SIDES)
