@@ -19,6 +19,7 @@ from likeness.portrait.types import DetectedFace, Photograph
 MIN_WIDTH = 48
 POOR_WIDTH = 128
 POOR_YAW = 35.0
+POOR_ROLL = 50.0
 PROFILE_YAW = 75.0
 POOR_SPREAD = 0.008
 """Of the face's size. Clear faces show 0.002 to 0.005, a beard to the eyes or a half-hidden face 0.01."""
@@ -136,11 +137,19 @@ def _quality_warnings(photograph: Photograph, face: DetectedFace) -> list[str]:
         warnings.append(f"The face is only {face.width:.0f} pixels wide, so the head will be blurred.")
     if abs(face.yaw) > POOR_YAW:
         warnings.append(f"The face is turned by about {abs(face.yaw):.0f} degrees, so its far side is guessed.")
+    if _roll_degrees(face) > POOR_ROLL:
+        warnings.append("The face is not upright, so hair and shoulders may be cut out badly; turn the picture.")
     if _is_outside(photograph, face).any():
         warnings.append("The face touches the picture's edge, so a part of it is guessed.")
     if face.spread > POOR_SPREAD:
         warnings.append("A part of the face is covered or unclear, so its landmarks are uncertain.")
     return warnings
+
+
+def _roll_degrees(face: DetectedFace) -> float:
+    """Return by how much the line through the outer corners of the eyes departs from level, 0..180."""
+    right, left = face.landmarks[33], face.landmarks[263]
+    return abs(float(np.degrees(np.arctan2(left[1] - right[1], left[0] - right[0]))))
 
 
 def _is_outside(photograph: Photograph, face: DetectedFace) -> np.ndarray:

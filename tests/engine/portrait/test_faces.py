@@ -131,6 +131,12 @@ def test_small_face_is_refused_or_warned_about(astronaut: DetectedFace) -> None:
     assert warnings == []
 
 
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_face_on_its_side_is_used_and_warned_about(quarters: int) -> None:
+    _, warnings = choose_face(photograph(np.rot90(resized(ASTRONAUT, 1024, 1024), quarters)))
+    assert any("not upright" in warning for warning in warnings)
+
+
 def test_face_cut_by_the_frame(astronaut: DetectedFace) -> None:
     left_eye = astronaut.landmarks[LEFT_EYE, 0]
     assert refusal_code(photograph(ASTRONAUT[:, : int(left_eye) - 3])) == "face.cut"
