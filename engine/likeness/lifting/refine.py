@@ -16,6 +16,7 @@ from likeness.binding.affine import bind
 from likeness.contract.avatar import BoundGaussians
 from likeness.contract.progress import Progress
 from likeness.geometry.frames import triangle_frames
+from likeness.lifting.sampling import LOW_PASS
 from likeness.lifting.types import Layer, Scene
 from likeness.rendering.api import rasterize
 from likeness.rendering.covariances import scaled_covars
@@ -35,6 +36,7 @@ BACKGROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 0.0, 1.0
 """Cycled through, so that no Gaussian can pass for background."""
 SCALE_RANGE = (-0.35, 0.5)
 """Logarithm of the sizes' least and largest factor."""
+MOST_WIDENING = 2.0
 MAX_OPACITY = 0.985
 SOLID = 0.9
 """Alpha from which the photograph itself is the target rather than the matte's foreground."""
@@ -164,11 +166,28 @@ def _posed(scene: Scene, bound: BoundGaussians, order: np.ndarray, device: str) 
     return _Posed(tensor(means), tensor(basis), tensor(bound.opacities[order]), tensor(bound.colors[order]))
 
 
+def _with_low_pass(scene: Scene, basis: Float[np.ndarray, "N 3 3"]) -> Float[np.ndarray, "N 3 3"]:
+    """Give Gaussians the width that the rasterizer's low-pass lent them at the working size.
+
+    Drawn at the photograph's own size the low-pass is smaller by s^2, s being working pixels per own pixel, and what
+    was fitted with it would fall into dots. So 0.3 (1 - s^2) square pixels are added along both tangents.
+    """
+    camera = scene.camera
+    shrink = min(1.0, camera.width / scene.portrait.square[2])
+    added = LOW_PASS * (1 - shrink**2) * scene.metres_per_pixel**2
+    in_picture = camera.rotation[:2] @ basis[:, :, :2]
+    width = np.maximum((in_picture**2).sum(1), 1e-12)
+    # A tangent that points at the camera has no width to speak of, and needs none.
+    wider = np.minimum(np.sqrt(1 + added / width), MOST_WIDENING)
+    return np.concatenate([basis[:, :, :2] * wider[:, None, :], basis[:, :, 2:]], 2)
+
+
 def _bound_again(scene: Scene, bound: BoundGaussians, rows: np.ndarray, posed: _Posed) -> BoundGaussians:
     """Put the refined rows back in place; the others keep their binding to the bit."""
     means, basis, opacities, colors = (
         getattr(posed, name).cpu().numpy().astype(np.float64) for name in ("means", "basis", "opacities", "colors")
     )
+    basis = _with_low_pass(scene, basis)
     local_mean, local_basis = bind(means, basis, bound.triangle[rows], scene.vertices, scene.rig.faces)
     updated = {n: getattr(bound, n).copy() for n in ("local_mean", "local_basis", "opacities", "colors")}
     new = {"local_mean": local_mean, "local_basis": local_basis, "opacities": opacities, "colors": colors}

@@ -46,6 +46,8 @@ MOST_STRETCH = 1.6
 """Growth up to which lifted pixels still cover their triangle when it unfolds."""
 LASH_LINE = 0.0025
 """Width of the lash line around the eye's opening, metres: on a closing lid its pixels would smear."""
+TRUST_REACH = 4
+"""Pixels beyond the trusted ones whose colour grazed skin still takes."""
 LASH_CONTRAST = 0.1
 """How much darker than the lid's skin lashes are."""
 OUTLINE = 2.5
@@ -236,14 +238,16 @@ def _samples_layer(
 ) -> Layer:
     """Turn samples into discs in the given pose, pulled inside the person's outline."""
     at_rest, rest_normals = _posed(scene, samples, scene.vertices)
-    visible, facing, projected = visible_points(scene, view, at_rest, rest_normals, tolerance=0.001)
+    visible, _, projected = visible_points(scene, view, at_rest, rest_normals, tolerance=0.001)
     row, column = pixel_of(projected, len(view.label))
     pulled, person = pull_inside(scene, view, at_rest, REACH * samples.spacing)
     unfolding = vertices is not scene.vertices
     solid = ndimage.binary_erosion((view.label == Label.SKIN) & (scene.portrait.alpha > 0.95))
     seen = visible & solid[row, column] & (pulled == at_rest).all(1) & (not unfolding)
+    near_trusted = ndimage.binary_dilation(colors.trusted, iterations=TRUST_REACH)
     filled = sample_skin_colors(scene, view, colors, samples)
-    color = np.where((seen & (facing > 0.1))[:, None], colors.foreground[row, column], filled)
+    shown = seen & near_trusted[row, column]
+    color = np.where(shown[:, None], colors.foreground[row, column], filled)
     points, normals = _posed(scene, samples, vertices)
     points += pulled - at_rest
     layer = make_layer(

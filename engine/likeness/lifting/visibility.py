@@ -132,8 +132,8 @@ def pull_inside(
     row, column = pixel_of(projected, size)
     pulled = points.copy()
     for reach in np.unique(radius):
-        inner = _largest_piece(view.to_outline * scene.metres_per_pixel > reach)
-        outside = in_picture & (radius == reach) & ~inner[row, column]
+        inner = _largest_piece((view.to_outline * scene.metres_per_pixel > reach) & scene.portrait.valid)
+        outside = in_picture & (radius == reach) & ~(inner | ~scene.portrait.valid)[row, column]
         nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
         # Spread by the place within the pixel, or the points would line up in rows.
         spread = (projected[outside] % 1.0 - 0.5) * PULL_SPREAD
