@@ -105,7 +105,7 @@ def _unlike_skin(scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]) 
 
 
 def _cover_ears(scene: Scene, view: Visibility, vertex: Float[np.ndarray, "V 3"]) -> None:
-    """Give an ear that is under hair in the portrait the hair's colour, in place."""
+    """Give an ear that is under hair in the portrait the colour that covers it, in place."""
     foreground, alpha = scene.portrait.foreground, scene.portrait.alpha
     hair = (view.label == Label.VOLUME) & (alpha > 0.9)
     ears = scene.triangles_in("ears")
@@ -119,7 +119,7 @@ def _cover_ears(scene: Scene, view: Visibility, vertex: Float[np.ndarray, "V 3"]
         to_hair = np.linalg.norm(foreground[pixels] - hair_color, axis=-1)
         to_skin = np.linalg.norm(foreground[pixels] - vertex[ear_vertices].mean(0), axis=-1)
         if (to_hair < to_skin).mean() > 0.5:
-            vertex[ear_vertices] = hair_color
+            vertex[ear_vertices] = np.median(foreground[pixels], 0)
 
 
 def blur_inside(
