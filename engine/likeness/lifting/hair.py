@@ -47,6 +47,8 @@ COARSE = 128
 """Side of the picture on which colours are spread."""
 SPREAD_SIGMAS, SPREAD_WEIGHT = (21.0, 8.0, 3.2), 0.05
 """Reaches of the spreading, widest first, in pixels of that picture; weight from which a nearer one decides."""
+STRAY = 0.005
+"""Standard deviation of the place from which unseen hair takes its colour, metres."""
 GRAIN = 0.06
 """Strongest departure from the smooth colour that counts as grain and not as a pattern."""
 OVER_CHIN = 0.02
@@ -98,8 +100,10 @@ def _side_layers(
     basis = disc_basis(normals, samples.spacing * SURFACE_SIGMA)
     torso = volume.torso_share[row, column] > 0.5
     wanted &= ~volume.gap[row, column] & (volume.is_front[samples.triangle] | ~volume.bare[row, column])
-    color = surface.at(points, row, column)
     seen = volume.is_front[samples.triangle] & rim
+    # Pixel by pixel carried back along the line of sight, the colours would draw streaks on the side of the head.
+    stray = rng.normal(0, STRAY / scene.metres_per_pixel, points[:, :2].shape) * ~(torso | seen | under)[:, None]
+    color = surface.at(points, *pixel_of(np.stack([column, row], 1) + 0.5 + stray, len(view.label)))
     opacity = np.full(len(points), 0.95)
     layers = []
     for part, own in ((Part.HAIR, wanted & ~torso), (Part.TORSO, wanted & torso)):
