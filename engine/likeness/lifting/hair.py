@@ -11,7 +11,6 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import Part
-from likeness.geometry.frames import vertex_normals
 from likeness.lifting.appearance import SkinColors, blur_inside
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.sampling import (
@@ -20,8 +19,8 @@ from likeness.lifting.sampling import (
     disc_basis,
     lift_pixels,
     make_layer,
+    posed_samples,
     sample_triangles,
-    surface_points,
 )
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.types import Layer, Scene
@@ -89,9 +88,7 @@ def _side_layers(
     facing = _facing(scene, volume)
     spacing = np.where(np.abs(facing) < RIM_FACING, RIM_SPACING, SPACING)
     samples = sample_triangles(volume.vertices, volume.faces, spacing, rng)
-    points = surface_points(samples, volume.vertices, volume.faces)
-    normals = surface_points(samples, vertex_normals(volume.vertices, volume.faces), volume.faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    points, normals = posed_samples(samples, volume.vertices, volume.faces)
     rim = np.abs(facing[samples.triangle]) < RIM_FACING
     under = volume.is_front[samples.triangle] & ~rim
     points -= normals * np.where(under, UNDER_INSET, samples.spacing * SURFACE_SIGMA)[:, None]
@@ -118,9 +115,8 @@ def _scalp_layer(scene: Scene, surface: _UnseenColors, rng: np.random.Generator)
     faces = scene.rig.faces
     spacing = np.where(scene.triangles_in("scalp"), SCALP_SPACING, np.inf)
     samples = sample_triangles(scene.vertices, faces, spacing, rng)
-    normals = surface_points(samples, vertex_normals(scene.vertices, faces), faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    points = surface_points(samples, scene.vertices, faces) - normals * SCALP_INSET
+    points, normals = posed_samples(samples, scene.vertices, faces)
+    points -= normals * SCALP_INSET
     row, column = pixel_of(scene.camera.project(points)[0], len(surface.head))
     return make_layer(
         scene.vertices,

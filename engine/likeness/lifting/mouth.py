@@ -7,7 +7,6 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.contract.avatar import Part
-from likeness.geometry.frames import vertex_normals
 from likeness.lifting.appearance import SkinColors
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.sampling import (
@@ -15,8 +14,8 @@ from likeness.lifting.sampling import (
     disc_basis,
     lift_pixels,
     make_layer,
+    posed_samples,
     sample_triangles,
-    surface_points,
 )
 from likeness.lifting.types import Layer, Scene, keep
 from likeness.lifting.visibility import Label, Visibility, raster_of
@@ -102,9 +101,7 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
     faces = scene.rig.faces
     spacing = np.where(scene.triangles_in(region), SPACING[region], np.inf)
     samples = sample_triangles(scene.vertices, faces, spacing, rng)
-    points = surface_points(samples, scene.vertices.astype(np.float64), faces)
-    normals = surface_points(samples, vertex_normals(scene.vertices.astype(np.float64), faces), faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    points, normals = posed_samples(samples, scene.vertices, faces)
     front = scene.vertices[np.unique(faces[scene.triangles_in("teeth_upper")]), 2].max()
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
     # The pocket between lips and teeth would show through the skin before it when that folds.

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from likeness.binding.affine import bind
 from likeness.contract.avatar import BoundGaussians, Part
 from likeness.geometry.cameras import Camera
+from likeness.geometry.frames import vertex_normals
 from likeness.lifting.types import Layer, SurfaceSamples
 
 THICKNESS = 0.0006
@@ -54,6 +55,16 @@ def surface_points(
 ) -> Float[np.ndarray, "N C"]:
     """Interpolate per-vertex values at the samples."""
     return np.einsum("nk,nkc->nc", samples.bary, values[faces[samples.triangle]])
+
+
+def posed_samples(
+    samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
+) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]]:
+    """Return the samples' places and smooth unit normals on a posed mesh."""
+    vertices = np.asarray(vertices, np.float64)
+    normals = surface_points(samples, vertex_normals(vertices, faces), faces)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return surface_points(samples, vertices, faces), normals
 
 
 def disc_basis(

@@ -22,8 +22,8 @@ from likeness.lifting.sampling import (
     disc_basis,
     lift_pixels,
     make_layer,
+    posed_samples,
     sample_triangles,
-    surface_points,
 )
 from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
 from likeness.lifting.visibility import (
@@ -188,7 +188,7 @@ def _covered(
     scene: Scene, view: Visibility, samples: SurfaceSamples, growth: Float[np.ndarray, "F"]
 ) -> Bool[np.ndarray, "N"]:
     """Mark samples that lifted pixels stand for already, and those that would hide what shows between lids or lips."""
-    points, normals = _posed(scene, samples, scene.vertices)
+    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
     visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.003)
     row, column = pixel_of(projected, len(view.label))
     stands_for = _faces_camera(scene, view)[row, column] & (growth[samples.triangle] <= MOST_STRETCH)
@@ -204,7 +204,7 @@ def _under_layer(
 ) -> Layer:
     """Lay a solid ground under the lifted pixels: seen from the side they stand apart where the skin was grazed."""
     samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
-    points, normals = _posed(scene, samples, scene.vertices)
+    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
     visible, facing, projected = visible_points(scene, view, points, normals, tolerance=0.003)
     row, column = pixel_of(projected, len(view.label))
     covered = visible & _faces_camera(scene, view)[row, column] & ~_near_opening(view)[row, column]
@@ -224,20 +224,11 @@ def _under_layer(
     return keep(layer, covered & person)
 
 
-def _posed(
-    scene: Scene, samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"]
-) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]]:
-    faces = scene.rig.faces
-    normals = surface_points(samples, vertex_normals(vertices, faces), faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return surface_points(samples, vertices, faces), normals
-
-
 def _samples_layer(
     scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples, vertices: Float[np.ndarray, "V 3"]
 ) -> Layer:
     """Turn samples into discs in the given pose, pulled inside the person's outline."""
-    at_rest, rest_normals = _posed(scene, samples, scene.vertices)
+    at_rest, rest_normals = posed_samples(samples, scene.vertices, scene.rig.faces)
     visible, _, projected = visible_points(scene, view, at_rest, rest_normals, tolerance=0.001)
     row, column = pixel_of(projected, len(view.label))
     pulled, person = pull_inside(scene, view, at_rest, REACH * samples.spacing)
@@ -248,7 +239,7 @@ def _samples_layer(
     filled = sample_skin_colors(scene, view, colors, samples)
     shown = seen & near_trusted[row, column]
     color = np.where(shown[:, None], colors.foreground[row, column], filled)
-    points, normals = _posed(scene, samples, vertices)
+    points, normals = posed_samples(samples, vertices, scene.rig.faces)
     points += pulled - at_rest
     layer = make_layer(
         vertices,
