@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors
@@ -20,7 +21,7 @@ from likeness.lifting.sampling import (
 from likeness.lifting.types import Layer, Scene, keep
 from likeness.lifting.visibility import Label, Visibility, raster_of
 
-SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth_inside": 0.0035}
+SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth_inside": 0.0028}
 COLOR = {
     "teeth_upper": (0.87, 0.83, 0.76),
     "teeth_lower": (0.82, 0.78, 0.71),
@@ -36,7 +37,7 @@ TOOTH_BRIGHTNESS = 0.5
 OPEN_ASPECT = 0.4
 """Height of the opening in its widths from which lower teeth may show."""
 POCKET = 0.002
-"""Behind the front teeth's face: from there on the mouth's wall is drawn, metres."""
+"""Behind the teeth's face: from there on the mouth's wall is drawn, metres."""
 INSET = 0.0004
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -105,7 +106,7 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
     front = scene.vertices[np.unique(faces[scene.triangles_in("teeth_upper")]), 2].max()
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
     # The pocket between lips and teeth would show through the skin before it when that folds.
-    behind_teeth = (points[:, 2] < front - POCKET) | (region != "mouth_inside")
+    behind_teeth = _behind_teeth(scene, points) | (region != "mouth_inside")
     color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, 0.15, 1)[:, None]
     layer = make_layer(
         scene.vertices,
@@ -119,6 +120,13 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
         seen=np.zeros(len(points), bool),
     )
     return keep(layer, behind_teeth)
+
+
+def _behind_teeth(scene: Scene, points: Float[np.ndarray, "N 3"]) -> Bool[np.ndarray, "N"]:
+    """Tell which points lie further back than the teeth that are nearest to them as seen from the front."""
+    teeth = scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("teeth_upper", "teeth_lower")])]
+    _, nearest = cKDTree(teeth[:, :2]).query(points[:, :2], k=4)
+    return points[:, 2] < teeth[nearest, 2].max(1) - POCKET
 
 
 def _in_portrait_light(color: Float[np.ndarray, "3"], colors: SkinColors) -> Float[np.ndarray, "3"]:
