@@ -30,6 +30,8 @@ COLOR = {
 }
 """In the light of skin of luminance `SKIN_LUMINANCE` and saturation `SKIN_SATURATION`."""
 SKIN_LUMINANCE, SKIN_SATURATION = 0.62, 0.3
+DARKEST = {"teeth_upper": 0.15, "teeth_lower": 0.15, "tongue": 0.6, "mouth_inside": 0.15}
+"""Least share of the light: the tongue comes out into it."""
 SHADE_DEPTH = 0.018
 """Depth behind the front teeth over which the light falls to 1/e, metres."""
 TOOTH_BRIGHTNESS = 0.5
@@ -107,7 +109,7 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
     # The pocket between lips and teeth would show through the skin before it when that folds.
     behind_teeth = _behind_teeth(scene, points) | (region != "mouth_inside")
-    color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, 0.15, 1)[:, None]
+    color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, DARKEST[region], 1)[:, None]
     layer = make_layer(
         scene.vertices,
         faces,
