@@ -16,6 +16,7 @@ sys.path.insert(0, str(ENGINE))
 from likeness.contract.arkit import ARKIT_NAMES  # noqa: E402
 from likeness.contract.safe_npz import write_npz  # noqa: E402
 from likeness.head.assets import REGION_NAMES  # noqa: E402
+from likeness.head.flame_map import IBUG_FROM_MEDIAPIPE  # noqa: E402
 from open_head import edge_loops, expressions, identity, landmarks, makehuman, mouth, paint, regions, skeleton, surface  # noqa: E402
 
 ASSET = ENGINE / "likeness/head/data/open_head.npz"
@@ -42,7 +43,7 @@ def build() -> dict[str, np.ndarray]:
     weights = skeleton.skinning_weights(head, mean, joints, shapes["jawOpen"])
     stage = landmarks.make_stage(head, mean, region, paint.vertex_colors(mean, head.faces, region))
     embedding = landmarks.embed(stage, mean, shapes)
-    ibug = list(landmarks.IBUG_FROM_MEDIAPIPE)
+    ibug = list(IBUG_FROM_MEDIAPIPE)
     arrays = {
         "v_template": mean,
         "faces": head.faces,

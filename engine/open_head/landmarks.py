@@ -29,16 +29,6 @@ FRONTAL = np.radians(20)
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 OPEN_MOUTH = {"jawOpen": 0.35, "mouthUpperUpLeft": 0.3, "mouthUpperUpRight": 0.3,
               "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3}  # fmt: skip
-IBUG_FROM_MEDIAPIPE = (
-    127, 234, 93, 132, 58, 172, 136, 150, 152, 379, 365, 397, 288, 361, 323, 454, 356,
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
-    168, 197, 5, 4, 98, 97, 2, 326, 327,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
-    78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
-"""The MediaPipe landmark at each of iBUG's 68 places: jaw, brows, nose, eyes, outer and inner lips. iBUG counts the
-subject's right first, and so does this table."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ IBUG_FROM_MEDIAPIPE = (
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
     78, 82, 13, 312, 308, 317, 14, 87,
 )  # fmt: skip
-"""MediaPipe's landmark at each of iBUG's 68 places: jaw, brows, nose, eyes, outer and inner lips."""
+"""MediaPipe's landmark at each of iBUG's 68 places: jaw, brows, nose, eyes, outer and inner lips; the
+subject's right first."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import splu
 
 from likeness.geometry.frames import vertex_normals
 from likeness.lifting.sampling import surface_points
-from likeness.lifting.types import Scene, SurfaceSamples
+from likeness.lifting.types import CHIN, UNDER_NOSE, Scene, SurfaceSamples
 from likeness.lifting.visibility import Label, Visibility, pixel_of, visible_points
 
 CONFIDENT_FACING = 0.35
@@ -28,7 +28,6 @@ SMOOTHING = 1.5
 DEPTH_TOLERANCE = 0.003
 CLOTH_CHROMA, CLOTH_BRIGHTNESS = 0.07, 0.15
 """How far a pixel on the neck departs from the skin's chromaticity or brightness when it is cloth."""
-UNDER_NOSE, CHIN = 2, 152
 EAR_PIXELS = 20
 """Pixels of an ear from which it can be told whether hair covers it."""
 

@@ -23,9 +23,9 @@ from likeness.lifting.sampling import (
     sample_triangles,
 )
 from likeness.lifting.scaffold import scaffold_triangle
-from likeness.lifting.types import Layer, Scene
+from likeness.lifting.types import CHIN, UNDER_NOSE, Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
-from likeness.lifting.volume import CHIN, UNDER_NOSE, Volume
+from likeness.lifting.volume import Volume
 
 BUDGET = {Part.HAIR: 32_000, Part.TORSO: 12_000}
 """Most Gaussians that the front of each may take."""
@@ -60,8 +60,8 @@ def lift_volume(
     scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
 ) -> list[Layer]:
     """Return the layers of everything in the matte beside the skin."""
-    mask = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.03)
-    return [*_front_layers(scene, view, volume, mask), *_side_layers(scene, view, volume, colors, rng)]
+    front = _front_layers(scene, view, volume, view.label == Label.VOLUME)
+    return [*front, *_side_layers(scene, view, volume, colors, rng)]
 
 
 def _front_layers(scene: Scene, view: Visibility, volume: Volume, mask: Bool[np.ndarray, "S S"]) -> list[Layer]:

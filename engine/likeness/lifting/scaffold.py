@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from likeness.contract.avatar import Part, Rig
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import landmarks
+from likeness.lifting.types import CHIN
 
 CELL = 0.025
 """Side of a scaffold cell, metres."""
@@ -26,7 +27,6 @@ EXTENT_Y = (-0.45, 0.35)
 WEIGHT_SIGMA = 0.03
 SHAPE_REACH = 0.04
 """Distance from the skin at which a shape has faded to 1/e on the scaffold, metres."""
-CHIN = 152
 COLLAR = (0.01, 0.05)
 """Distance under the chin over which the shapes fade out: a beard follows the jaw, a collar does not; metres."""
 NEIGHBOURS = 48

@@ -12,6 +12,9 @@ from likeness.geometry.cameras import Camera
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.portrait.types import Portrait
 
+CHIN, UNDER_NOSE = 152, 2
+"""MediaPipe's landmarks."""
+
 
 @dataclass(frozen=True)
 class Scene:

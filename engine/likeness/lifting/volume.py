@@ -18,7 +18,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 from likeness.geometry.cameras import Camera
-from likeness.lifting.types import Scene
+from likeness.lifting.types import CHIN, UNDER_NOSE, Scene
 from likeness.lifting.visibility import Label, Visibility
 from likeness.rendering.mesh import rasterize_mesh
 
@@ -30,7 +30,6 @@ CLEARANCE = 0.0025
 """How far hair stays off the skull, metres."""
 NECK_BEGINS, NECK_ENDS = 0.02, 0.11
 """Metres under the chin between which the head's depth passes into the torso's."""
-CHIN, UNDER_NOSE = 152, 2
 LONG_HAIR = 0.25
 """Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
 BESIDE_SKIN = 3
