@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+import bpy
+
+CLASSES = ()
+
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
