@@ -18,7 +18,8 @@ ENGINE_ROWS = (
     ("binding", "rendering"),
     ("tracking", "lifting", "motion"),
     ("avatar",),
-    ("worker", "cli"),
+    ("worker",),
+    ("cli",),
 )
 ROW_OF = {package: row for row, packages in enumerate(ENGINE_ROWS) for package in packages}
 FILES = sorted(ENGINE.rglob("*.py"))
