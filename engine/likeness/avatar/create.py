@@ -20,7 +20,7 @@ from likeness.lifting.lift import lift_portrait, make_scene
 from likeness.portrait.build import make_portrait
 from likeness.portrait.faces import choose_face
 from likeness.portrait.read import read_photograph
-from likeness.portrait.types import Portrait
+from likeness.portrait.types import PictureFile, Portrait
 from likeness.tracking.fit import fit_portrait
 from likeness.tracking.flame import complete_flame
 from likeness.tracking.types import HeadFit
@@ -46,7 +46,7 @@ QUALITIES = {
 
 
 def create_avatar(
-    portrait_path: Path,
+    picture: Path | PictureFile,
     *,
     head: str = "open",
     face: int | None = None,
@@ -63,7 +63,7 @@ def create_avatar(
     progress = progress or SilentProgress()
     progress.update("read", 0.0)
     assets = load_head(head)
-    photograph = read_photograph(portrait_path)
+    photograph = read_photograph(picture)
     chosen, warnings = choose_face(photograph, face)
     progress.update("matte", 0.0)
     portrait = make_portrait(photograph, chosen, QUALITIES[quality].size)

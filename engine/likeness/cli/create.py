@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from likeness.cli import arguments
 from likeness.cli.terminal import TerminalProgress
-from likeness.contract.errors import MachineError, UsageError
+from likeness.contract.errors import UsageError
 
 if TYPE_CHECKING:
     from likeness.contract.avatar import Avatar
@@ -60,6 +60,7 @@ def _create(options: argparse.Namespace) -> tuple[Avatar, list[str]]:
 
     configure_threads()
     from likeness.avatar.create import create_avatar
+    from likeness.rendering.device import choose_device
 
     device = choose_device(options.device)
     with TerminalProgress() as progress:
@@ -72,25 +73,3 @@ def _create(options: argparse.Namespace) -> tuple[Avatar, list[str]]:
             seed=options.seed,
             progress=progress,
         )
-
-
-def choose_device(wanted: str) -> str:
-    """Return `cpu` or `cuda`. Errors: MachineError `machine.no_cuda` where CUDA was asked for and is not there."""
-    if wanted == "cpu":
-        return "cpu"
-    missing = _missing_for_cuda()
-    if not missing:
-        return "cuda"
-    if wanted == "cuda":
-        raise MachineError("machine.no_cuda", f"CUDA cannot be used: {missing}.", "Use --device cpu.")
-    return "cpu"
-
-
-def _missing_for_cuda() -> str:
-    import importlib.util
-
-    import torch
-
-    if not torch.cuda.is_available():
-        return "torch finds no CUDA device"
-    return "" if importlib.util.find_spec("gsplat") else "gsplat is not installed"

@@ -6,22 +6,21 @@ Nothing heavy is imported here; a command imports what it needs when it runs.
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import re
 import signal
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from likeness.cli import create, doctor, export, info, render, sheet
-from likeness.contract.errors import InputError, LikenessError, MachineError, UsageError
+from likeness.cli import create, doctor, export, info, render, serve, sheet
+from likeness.contract.errors import LikenessError, UsageError
+from likeness.contract.failures import as_likeness_error
 from likeness.contract.progress import Cancelled
 
-COMMANDS = (create, render, sheet, export, info, doctor)
+COMMANDS = (create, render, sheet, export, info, doctor, serve)
 STOPPED = 130
 """What a shell reports for a program that Ctrl-C ended (128 + SIGINT)."""
 
@@ -73,13 +72,8 @@ def guarded(work: Callable[[], None]) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (`likeness info ... | head`); keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except LikenessError as error:
-        return _report(error)
-    except MemoryError:
-        return _report(MachineError("machine.memory", "The memory is not enough.", "Close other programs."))
     except Exception as error:
-        is_disk_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return _report(_disk_full() if is_disk_full else _unexpected(error))
+        return _report(as_likeness_error(error))
     return 0
 
 
@@ -89,20 +83,3 @@ def _report(error: LikenessError) -> int:
     line = f"error: {error.code}: {error.message} {error.remedy}"
     print(" ".join(line.splitlines()), file=sys.stderr)
     return error.exit_code
-
-
-def _disk_full() -> LikenessError:
-    """Return the error for what is written beside the results: compiled kernels, standard output."""
-    return InputError("output.disk_full", "A disk is full.", "Free some space, for temporary and cached files too.")
-
-
-def _unexpected(error: Exception) -> LikenessError:
-    """Keep the traceback in a file and return what to say: this is a defect of ours."""
-    with tempfile.NamedTemporaryFile("w", prefix="likeness-", suffix=".log", delete=False) as log:
-        traceback.print_exception(error, file=log)
-    summary = " ".join(str(error).split())[:200]
-    failure = MachineError(
-        "internal", f"Something unexpected failed ({type(error).__name__}: {summary}).", f"Details are in {log.name}."
-    )
-    failure.__cause__ = error
-    return failure

@@ -1,8 +1,9 @@
 """What the engine and its client say to each other; the closed set of messages, each defined once.
 
 Client to engine: Hello, CreateAvatar, Cancel, Ping. Engine to client: Welcome, Ready, JobProgress, AvatarCreated,
-JobFailed, JobCancelled, Pong. A request has an `id` of the client's choice; every answer to it carries the same. `codec`
-turns messages into bytes and back; docs/protocol.md describes the conversation.
+JobFailed, JobCancelled, Pong. A request has an `id` of the client's choice; every answer to it carries the same. Hello
+and Welcome stay as they are in every protocol version. `codec` turns messages into bytes and back; docs/protocol.md
+describes the conversation.
 """
 
 from __future__ import annotations
@@ -112,3 +113,19 @@ class Pong:
     """The answer to Ping."""
 
     id: int
+
+
+MESSAGES: tuple[type, ...] = (
+    Hello,
+    Welcome,
+    Ready,
+    CreateAvatar,
+    AvatarCreated,
+    JobProgress,
+    JobFailed,
+    Cancel,
+    JobCancelled,
+    Ping,
+    Pong,
+)
+"""All that may be said; whatever else arrives is refused."""

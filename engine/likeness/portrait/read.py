@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from likeness.contract.errors import InputError
-from likeness.portrait.types import Photograph
+from likeness.portrait.types import Photograph, PictureFile
 
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 4096
@@ -32,18 +32,25 @@ FORMATS = (
 SAVE_ANEW = "Open it in a picture editor and save it as JPEG or PNG."
 
 
-def read_photograph(path: Path) -> Photograph:
+def read_photograph(picture: Path | PictureFile) -> Photograph:
     """Read a picture upright and in sRGB, reduced to at most MAX_SIDE; raises InputError with a `picture.` code."""
-    _check_is_file(path)
+    if isinstance(picture, PictureFile):
+        _check_size(picture.name, len(picture.data))
+        return _read(io.BytesIO(picture.data), picture.name)
+    _check_is_file(picture)
     try:
-        with path.open("rb") as file:
-            rgba = _decode(file, path.name)
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with picture.open("rb") as file:
+            return _read(file, picture.name)
     except PermissionError as error:
         raise InputError(
-            "picture.unreadable", f"{path.name} may not be read ({error.strerror}).", "Change its permissions."
+            "picture.unreadable", f"{picture.name} may not be read ({error.strerror}).", "Change its permissions."
         ) from error
+
+
+def _read(file: BinaryIO, name: str) -> Photograph:
+    rgba = _decode(file, name)
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     alpha = rgba[..., 3]
     is_opaque = bool((alpha == 255).all())
     rgb = np.ascontiguousarray(rgba[..., :3])
@@ -57,8 +64,12 @@ def _check_is_file(path: Path) -> None:
         raise InputError("picture.missing", f"There is no picture at {path}.", "Check the path.") from error
     if not path.is_file():
         raise InputError("picture.not_a_file", f"{path} is a folder or a device.", "Give the path of one picture file.")
+    _check_size(path.name, size)
+
+
+def _check_size(name: str, size: int) -> None:
     if size == 0:
-        raise InputError("picture.empty", f"{path.name} is empty (0 bytes).", "Copy or export the picture again.")
+        raise InputError("picture.empty", f"{name} is empty (0 bytes).", "Copy or export the picture again.")
 
 
 def _decode(file: BinaryIO, name: str) -> UInt8[np.ndarray, "H W 4"]:

@@ -9,6 +9,15 @@ from jaxtyping import Bool, Float, UInt8
 
 
 @dataclass(frozen=True)
+class PictureFile:
+    """A picture file that came over a line instead of lying on a disk."""
+
+    name: str
+    """For messages."""
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Photograph:
     """A picture as read from a file: upright, 8-bit sRGB, with the file's own alpha if it had a real one."""
 

@@ -15,6 +15,7 @@ from likeness.cli import create, info, main, program
 from likeness.cli.terminal import TerminalProgress
 from likeness.contract.avatar_file import write_avatar
 from likeness.contract.errors import InputError, MachineError
+from likeness.rendering import device
 
 
 @pytest.fixture
@@ -144,12 +145,13 @@ def test_a_name_close_to_a_controls_is_suggested(capsys, avatar_path, tmp_path):
 
 
 def test_cuda_is_refused_where_it_is_not(monkeypatch):
-    monkeypatch.setattr(create, "_missing_for_cuda", lambda: "torch finds no CUDA device")
-    assert create.choose_device("auto") == create.choose_device("cpu") == "cpu"
+    monkeypatch.setattr(device, "_missing_for_cuda", lambda: "torch finds no CUDA device")
+    assert device.choose_device("auto") == device.choose_device("cpu") == "cpu"
     with pytest.raises(MachineError, match="no CUDA device"):
-        create.choose_device("cuda")
-    monkeypatch.setattr(create, "_missing_for_cuda", lambda: "")
-    assert create.choose_device("auto") == create.choose_device("cuda") == "cuda"
+        device.choose_device("cuda")
+    monkeypatch.setattr(device, "_missing_for_cuda", lambda: "")
+    assert device.choose_device("auto") == device.choose_device("cuda") == "cuda"
+    assert device.device_name("cpu").strip()
 
 
 def test_progress_is_lines_in_a_log_and_a_bar_in_a_terminal():

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from likeness.contract.errors import InputError
 from likeness.portrait import read
 from likeness.portrait.read import read_photograph
+from likeness.portrait.types import PictureFile
 
 
 def gradient(width: int = 48, height: int = 32) -> Image.Image:
@@ -264,3 +265,14 @@ def test_garbled_files_only_ever_raise_input_errors(
         assert error.code.startswith("picture.")
     else:
         assert photograph.rgb.ndim == 3
+
+
+def test_bytes_are_read_as_the_file_would_be_and_errors_say_its_name(tmp_path: Path) -> None:
+    path = save(gradient(), tmp_path / "a.png")
+    from_disk, from_bytes = read_photograph(path), read_photograph(PictureFile("a.png", path.read_bytes()))
+    np.testing.assert_array_equal(from_disk.rgb, from_bytes.rgb)
+    assert from_disk.sha256 == from_bytes.sha256
+    for data, code in ((b"", "picture.empty"), (b"a letter", "picture.unreadable"), (path.read_bytes()[:60], "picture")):
+        with pytest.raises(InputError, match=rf"{code}.*me\.png") as caught:
+            read_photograph(PictureFile("me.png", data))
+        assert caught.value.message.endswith(".")

@@ -1,0 +1,63 @@
+"""What a request asks for, done with the engine's verbs. Only what a first look needs is imported with this module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+
+from likeness.contract.avatar_file import avatar_to_bytes
+from likeness.contract.errors import UsageError
+from likeness.contract.messages import AvatarCreated, CreateAvatar, Ready
+from likeness.contract.progress import Progress
+
+DEVICES = ("auto", "cpu", "cuda")
+MAX_NAME = 255
+
+
+def load() -> Ready:
+    """Import what every job needs and say what the jobs will run on."""
+    import_module("likeness.avatar.create")
+    from likeness.rendering.device import choose_device, device_name
+
+    device = choose_device("auto")
+    return Ready(device, device_name(device))
+
+
+def create(request: CreateAvatar, progress: Progress) -> AvatarCreated:
+    """Make an avatar of the picture. Errors: InputError, UsageError, MachineError as `create_avatar` and the device."""
+    from likeness.avatar.create import create_avatar
+    from likeness.portrait.types import PictureFile
+    from likeness.rendering.device import choose_device
+
+    _check_create(request)
+    avatar, warnings = create_avatar(
+        PictureFile(plain_name(request.filename), request.portrait),
+        head=request.head,
+        face=request.face,
+        quality=request.quality,
+        device=choose_device(request.device),
+        seed=request.seed,
+        progress=progress,
+    )
+    return AvatarCreated(request.id, avatar_to_bytes(avatar), tuple(warnings))
+
+
+JOBS: dict[type, Callable[..., object]] = {CreateAvatar: create}
+"""The function of each request that is a job; it takes the request and a Progress and returns the answer."""
+
+
+def plain_name(filename: str) -> str:
+    """Return a file's name as it may stand in a message: without folders, of printable characters."""
+    name = re.split(r"[/\\]", filename)[-1][:MAX_NAME]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name) or "The picture"
+
+
+def _check_create(request: CreateAvatar) -> None:
+    from likeness.avatar.create import QUALITIES
+
+    for what, value, known in (("quality", request.quality, QUALITIES), ("device", request.device, DEVICES)):
+        if value not in known:
+            raise UsageError("usage", f"There is no {what} '{value[:40]}'.", f"Choose one of {', '.join(known)}.")
+    if request.seed < 0:
+        raise UsageError("usage", f"The seed {request.seed} is negative.", "Choose 0 or more.")
