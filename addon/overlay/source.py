@@ -1,0 +1,112 @@
+"""What the overlay reads of an avatar: its Gaussians from its points, its vertices from the evaluated mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from likeness.contract.errors import InputError, LikenessError
+
+from . import state
+from .layout import Gaussians
+
+Array = Annotated
+SCALARS = ("vertex_a", "vertex_b", "vertex_c", "opacity")
+VECTORS = ("position", "local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "color")
+TYPES = {"FLOAT": ("value", 1, np.float32), "INT": ("value", 1, np.int32), "FLOAT_VECTOR": ("vector", 3, np.float32)}
+
+
+@dataclass(frozen=True)
+class Posed:
+    """An avatar at this moment."""
+
+    uid: int
+    name: str
+    splats: bpy.types.Object
+    """Only good for this redraw."""
+    positions: Array[np.ndarray, "V 3"]
+    """The evaluated mesh's vertices, object space, float32."""
+    matrix_world: Matrix
+    share: float
+    opacity: float
+    show: str
+
+
+def posed(mesh: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Posed:
+    """Read an avatar's evaluated mesh and settings. Errors: InputError `overlay.mesh`, `overlay.splats`."""
+    settings = mesh.likeness
+    if settings.splats is None:
+        raise _damaged(mesh, "they are not there")
+    evaluated = mesh.evaluated_get(depsgraph)
+    return Posed(
+        uid=mesh.session_uid,
+        name=mesh.name,
+        splats=settings.splats,
+        positions=_positions(mesh, evaluated),
+        matrix_world=evaluated.matrix_world.copy(),
+        share=settings.share,
+        opacity=settings.opacity,
+        show=settings.show,
+    )
+
+
+def signature(splats: bpy.types.Object) -> tuple[int, ...]:
+    """Return what changes when the points may have changed."""
+    data = splats.data
+    known = state.current
+    return (known.files, data.session_uid, len(data.vertices), known.geometry[data.session_uid])
+
+
+def read_gaussians(mesh_name: str, splats: bpy.types.Object, vertex_count: int) -> Gaussians:
+    """Read the points' attributes; all finite, all corners in the mesh. Errors: InputError `overlay.splats`."""
+    read = {name: _attribute(mesh_name, splats, name) for name in (*SCALARS, *VECTORS)}
+    corners = np.stack([read[name] for name in SCALARS[:3]], axis=1)
+    if not len(corners):
+        raise _damaged(mesh_name, "there are no points")
+    if corners.min() < 0 or corners.max() >= vertex_count:
+        raise _damaged(mesh_name, "they lie on vertices that the mesh does not have")
+    if not all(np.isfinite(values).all() for values in read.values()):
+        raise _damaged(mesh_name, "they hold values that are no numbers")
+    return Gaussians(
+        rest=read["position"],
+        corners=corners,
+        local_mean=read["local_mean"],
+        local_basis=np.stack([read[f"local_basis_{column}"] for column in range(3)], axis=2),
+        opacities=read["opacity"],
+        colors=read["color"],
+    )
+
+
+def _positions(mesh: bpy.types.Object, evaluated: bpy.types.Object) -> Array[np.ndarray, "V 3"]:
+    data, expected = evaluated.data, mesh.likeness.vertex_count
+    if len(data.vertices) != expected:
+        raise InputError(
+            "overlay.mesh",
+            f"The mesh of {mesh.name} has {len(data.vertices)} vertices instead of {expected}.",
+            "Undo the edit, or turn off the modifier that changes their number.",
+        )
+    positions = np.empty((expected, 3), np.float32)
+    data.attributes["position"].data.foreach_get("vector", positions.reshape(-1))
+    return positions
+
+
+def _attribute(mesh_name: str, splats: bpy.types.Object, name: str) -> np.ndarray:
+    attribute = splats.data.attributes.get(name)
+    count = len(splats.data.vertices)
+    if attribute is None or len(attribute.data) != count or attribute.data_type not in TYPES:
+        raise _damaged(mesh_name, f"they have no {name}")
+    field, components, dtype = TYPES[attribute.data_type]
+    if (components == 3) != (name in VECTORS):
+        raise _damaged(mesh_name, f"their {name} is of another type")
+    values = np.empty(count * components, dtype)
+    attribute.data.foreach_get(field, values)
+    return values.reshape(count, components) if components > 1 else values
+
+
+def _damaged(mesh: bpy.types.Object | str, what: str) -> LikenessError:
+    name = mesh if isinstance(mesh, str) else mesh.name
+    return InputError("overlay.splats", f"The splats of {name} are damaged: {what}.", "Create the avatar again.")
