@@ -17,6 +17,7 @@ MODULES = (
     "operators.expression",
     "operators.presets",
     "handlers",
+    "keying",
     "panels.avatar",
     "panels.expression",
     "panels.setup",

@@ -60,6 +60,14 @@ def animation_curves(owner: ID) -> Sequence[FCurve]:
     return _slot_curves(data.action, data.action_slot) if SLOTTED else data.action.fcurves
 
 
+def strip_paths(owner: ID) -> set[str]:
+    """Return the data paths that the NLA strips of a data-block animate, muted ones left out."""
+    data = owner.animation_data
+    strips = [strip for track in data.nla_tracks if not track.mute for strip in track.strips] if data else []
+    played = [strip for strip in strips if strip.action is not None and not strip.mute]
+    return {curve.data_path for strip in played for curve in _strip_curves(strip)}
+
+
 def new_expression(name: str, values: Mapping[str, float]) -> Action:
     """Make an action that holds an expression: one constant key for each control, at frame 1.
 
@@ -87,6 +95,10 @@ def expression_values(action: Action) -> dict[str, float]:
     """Return the controls that an action holds with their values at frame 1; what moves no control is left out."""
     named = ((control_name(curve.data_path), curve) for curve in curves(action))
     return {name: curve.evaluate(EXPRESSION_FRAME) for name, curve in named if name is not None}
+
+
+def _strip_curves(strip: bpy.types.NlaStrip) -> Sequence[FCurve]:
+    return _slot_curves(strip.action, strip.action_slot) if SLOTTED else strip.action.fcurves
 
 
 def _slot(action: Action, id_type: str) -> bpy.types.ActionSlot | None:
