@@ -9,11 +9,11 @@ from __future__ import annotations
 _SIDED: dict[str, dict[str, float]] = {
     "Neutral": {},
     "Smile": {
-        "mouthSmile*": 0.75, "mouthDimple*": 0.2, "mouthStretch*": 0.1, "cheekSquint*": 0.5, "eyeSquint*": 0.25,
+        "mouthSmile*": 1.0, "mouthDimple*": 0.3, "mouthUpperUp*": 0.15, "cheekSquint*": 0.6, "eyeSquint*": 0.3,
     },
     "Laugh": {
-        "jawOpen": 0.45, "mouthSmile*": 0.9, "mouthUpperUp*": 0.45, "mouthLowerDown*": 0.2, "mouthStretch*": 0.15,
-        "cheekSquint*": 0.8, "eyeSquint*": 0.6, "eyeBlink*": 0.2, "noseSneer*": 0.15, "browInnerUp": 0.15,
+        "jawOpen": 0.45, "mouthSmile*": 1.0, "mouthUpperUp*": 0.5, "mouthLowerDown*": 0.2, "mouthDimple*": 0.2,
+        "cheekSquint*": 0.8, "eyeSquint*": 0.5, "noseSneer*": 0.1, "browInnerUp": 0.1,
     },
     "Surprise": {
         "browInnerUp": 0.9, "browOuterUp*": 0.9, "eyeWide*": 0.8, "jawOpen": 0.5, "mouthFunnel": 0.25,
@@ -23,16 +23,16 @@ _SIDED: dict[str, dict[str, float]] = {
         "eyeBlink*": 0.2, "eyeSquint*": 0.2, "eyeLookDown*": 0.25,
     },
     "Angry": {
-        "browDown*": 1.0, "eyeSquint*": 0.45, "eyeWide*": 0.3, "noseSneer*": 0.55, "mouthFrown*": 0.45,
-        "mouthPress*": 0.6, "mouthShrugLower": 0.3, "jawForward": 0.2,
+        "browDown*": 1.0, "eyeSquint*": 0.3, "eyeWide*": 0.35, "noseSneer*": 0.8, "mouthFrown*": 0.8,
+        "mouthPress*": 0.4, "mouthShrugLower": 0.5, "mouthRollUpper": 0.2, "jawForward": 0.25,
     },
     "Disgust": {
         "noseSneer*": 1.0, "mouthUpperUp*": 0.65, "browDown*": 0.55, "eyeSquint*": 0.5, "cheekSquint*": 0.5,
         "mouthFrown*": 0.45, "mouthShrugLower": 0.35, "jawOpen": 0.08,
     },
     "Fear": {
-        "browInnerUp": 1.0, "browOuterUp*": 0.4, "browDown*": 0.3, "eyeWide*": 1.0, "mouthStretch*": 0.8,
-        "mouthLowerDown*": 0.25, "jawOpen": 0.22, "mouthFrown*": 0.2,
+        "browInnerUp": 1.0, "browOuterUp*": 0.4, "browDown*": 0.4, "eyeWide*": 1.0, "mouthStretch*": 1.0,
+        "mouthLowerDown*": 0.5, "mouthUpperUp*": 0.2, "jawOpen": 0.25,
     },
     "Blink": {"eyeBlink*": 1.0, "browDown*": 0.05},
     "Wink": {
@@ -42,13 +42,13 @@ _SIDED: dict[str, dict[str, float]] = {
     "Kiss": {"mouthPucker": 1.0, "mouthFunnel": 0.15, "mouthClose": 0.03, "jawOpen": 0.03, "eyeBlink*": 0.25},
     "Ah": {"jawOpen": 0.6, "mouthLowerDown*": 0.15, "mouthUpperUp*": 0.1},
     "Ee": {
-        "jawOpen": 0.12, "mouthStretch*": 0.5, "mouthSmile*": 0.35, "mouthDimple*": 0.3, "mouthUpperUp*": 0.35,
-        "mouthLowerDown*": 0.45,
+        "jawOpen": 0.15, "mouthStretch*": 0.8, "mouthSmile*": 0.4, "mouthDimple*": 0.3, "mouthUpperUp*": 0.5,
+        "mouthLowerDown*": 0.6,
     },
     "Oh": {"jawOpen": 0.42, "mouthFunnel": 0.65, "mouthPucker": 0.35},
     "Oo": {"jawOpen": 0.12, "mouthPucker": 0.8, "mouthFunnel": 0.35},
     "M B P": {"mouthPress*": 0.35, "mouthRollUpper": 0.35, "mouthRollLower": 0.35, "mouthClose": 0.02},
-    "F V": {"jawOpen": 0.08, "mouthRollLower": 0.75, "mouthUpperUp*": 0.35, "mouthShrugLower": 0.2},
+    "F V": {"jawOpen": 0.14, "mouthRollLower": 0.9, "mouthUpperUp*": 0.75},
 }  # fmt: skip
 
 
