@@ -13,7 +13,7 @@ LABEL_SHARE = 0.4
 TURNS = {"neck": ("Nod Down", "Turn Left", "Tilt Right"), "jaw": ("Jaw Open", "Jaw Twist", "Jaw Right")}
 """What a positive turn of a bone about its local x, y and z does; left and right are the subject's own."""
 EYE_TURNS = (("Look Down", 0), ("Look Right", 2))
-CLOSED = {expressions.COEFFICIENTS, "Nose", "Tongue", "Cheeks", "Jaw", "Head Pose"}
+CLOSED = {expressions.COEFFICIENTS, "Cheeks", "Nose", "Tongue", "Head Pose"}
 
 
 class MirrorMenu(Menu):
@@ -93,15 +93,16 @@ def _draw_presets(layout: UILayout) -> None:
 
 
 def _draw_controls(layout: UILayout, mesh: Object, search: str) -> None:
-    """Draw the groups; while something is searched for, only what matches, and every group open."""
-    keys = {key.name: key for key in find.controls(mesh) if expressions.matches(key.name, search)}
+    """Draw the groups; while something is searched for, only rows that match, and every group open."""
+    keys = {key.name: key for key in find.controls(mesh)}
+    found = {name for name in keys if expressions.matches(name, search)}
+    found |= {expressions.mirrored_name(name) for name in found}
     for group in expressions.GROUPS:
-        members = [name for name in keys if expressions.group_of(name) == group]
+        members = [name for name in keys if name in found and expressions.group_of(name) == group]
         body = _draw_group(layout, group, searching=bool(search)) if members else None
         if body is not None:
             body.enabled = expressions.is_editable(mesh)
-            for row in expressions.rows(members):
-                _draw_row(body, row, keys)
+            _draw_rows(body, expressions.rows(members), keys)
 
 
 def _draw_head_pose(layout: UILayout, mesh: Object, search: str) -> None:
@@ -123,29 +124,42 @@ def _draw_group(layout: UILayout, group: str, *, searching: bool) -> UILayout | 
     return body
 
 
-def _draw_row(layout: UILayout, row: expressions.ControlRow, keys: dict[str, ShapeKey]) -> None:
-    """Draw one control across, or a pair beside each other under L and R."""
-    sliders = _labelled(layout, row.label)
-    for name in row.names:
-        side = expressions.side_of(name)[:1] if len(row.names) > 1 or expressions.mirrored_name(name) != name else ""
-        sliders.prop(keys[name], "value", text=side, slider=True)
+def _draw_rows(layout: UILayout, rows: list[expressions.ControlRow], keys: dict[str, ShapeKey]) -> None:
+    """Draw single controls across, and pairs beside each other under a heading."""
+    if any(len(row.names) > 1 for row in rows):
+        _draw_sides(layout)
+    for row in rows:
+        sliders = _labelled(layout, row.label)
+        for name in row.names:
+            sliders.prop(keys[name], "value", text="", slider=True)
+
+
+def _draw_sides(layout: UILayout) -> None:
+    """Head the columns; two narrow sliders have no room for a name of their own."""
+    sides = _labelled(layout, "")
+    for side in ("Left", "Right"):
+        column = sides.row()
+        column.alignment = "CENTER"
+        column.label(text=side)
 
 
 def _draw_bones(layout: UILayout, bones: dict[str, PoseBone]) -> None:
     for name, turns in TURNS.items():
         for axis, label in enumerate(turns if name in bones else ()):
-            _draw_turn(layout, label, [(bones[name], "")], axis)
-    eyes = [(bones[name], name[-1]) for name in ("eye.L", "eye.R") if name in bones]
+            _draw_turn(layout, label, [bones[name]], axis)
+    eyes = [bones[name] for name in ("eye.L", "eye.R") if name in bones]
+    if eyes:
+        _draw_sides(layout)
     for label, axis in EYE_TURNS:
         _draw_turn(layout, label, eyes, axis)
 
 
-def _draw_turn(layout: UILayout, label: str, bones: list[tuple[PoseBone, str]], axis: int) -> None:
+def _draw_turn(layout: UILayout, label: str, bones: list[PoseBone], axis: int) -> None:
     """Draw the angle about one axis of bones in an Euler mode; other modes have no such angle."""
-    eulers = [(bone, text) for bone, text in bones if head_bones.rotation_property(bone) == "rotation_euler"]
+    eulers = [bone for bone in bones if head_bones.rotation_property(bone) == "rotation_euler"]
     sliders = _labelled(layout, label) if eulers else None
-    for bone, text in eulers:
-        sliders.prop(bone, "rotation_euler", index=axis, text=text)
+    for bone in eulers:
+        sliders.prop(bone, "rotation_euler", index=axis, text="")
 
 
 def _labelled(layout: UILayout, label: str) -> UILayout:

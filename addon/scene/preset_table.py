@@ -47,8 +47,8 @@ _SIDED: dict[str, dict[str, float]] = {
     },
     "Oh": {"jawOpen": 0.42, "mouthFunnel": 0.65, "mouthPucker": 0.35},
     "Oo": {"jawOpen": 0.12, "mouthPucker": 0.8, "mouthFunnel": 0.35},
-    "M B P": {"mouthPress*": 0.35, "mouthRollUpper": 0.35, "mouthRollLower": 0.35, "mouthClose": 0.02},
-    "F V": {"jawOpen": 0.14, "mouthRollLower": 0.9, "mouthUpperUp*": 0.75},
+    "M/B/P": {"mouthPress*": 0.35, "mouthRollUpper": 0.35, "mouthRollLower": 0.35, "mouthClose": 0.02},
+    "F/V": {"jawOpen": 0.14, "mouthRollLower": 0.9, "mouthUpperUp*": 0.75},
 }  # fmt: skip
 
 
