@@ -294,15 +294,20 @@ def test_large_fields_are_neither_copied_nor_slow():
     assert np.shares_memory(np.asarray(encode(Picture(1, array, array[:0], True), KNOWN)[1]), array)
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [b"$ ", b"h", b"Welcome to render-07.\r\nLast login: Mon\r\n", b"\x1b[32m(base)\x1b[0m", b"\x89PNG\r\n\x1a\n"],
-)
+NOISE = {
+    b"$ ": "'$'",
+    b"h": "'h'",
+    b"Welcome to render-07.\r\nLast login: Mon\r\n": "'Welcome to rende",
+    b"\x1b[32m(base)\x1b[0m": "(base)",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
 def test_what_is_not_a_frame_is_shown(noise):
     error = error_of(noise)
     assert error.code == "protocol.garbage" and error.message.isprintable()
-    shown = re.sub(r"[^a-zA-Z $.]", "", " ".join(noise.decode(errors="replace").split()))[:10]
-    assert shown in error.message
+    assert NOISE[noise] in error.message
 
 
 def test_noise_is_noticed_though_nothing_follows_and_pieces_may_be_small():

@@ -213,7 +213,7 @@ def _array(data: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
 
 def _read_prelude(stream: BinaryIO) -> bytes:
     """Read a frame's fixed part, or less where the stream ends or shows that it is no frame; a prompt ends nowhere."""
-    read = getattr(stream, "read1", stream.read)
+    read = stream.read1 if hasattr(stream, "read1") else stream.read
     data = b""
     while len(data) < PRELUDE.size and _begins_with_magic(data) and (piece := read(PRELUDE.size - len(data))):
         data += piece
@@ -221,7 +221,7 @@ def _read_prelude(stream: BinaryIO) -> bytes:
 
 
 def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    read = getattr(stream, "read1", stream.read)
+    read = stream.read1 if hasattr(stream, "read1") else stream.read
     # BytesIO grows as data arrives, whatever length was announced, and gives its bytes away without a copy.
     data = io.BytesIO()
     while data.tell() < count:

@@ -29,6 +29,8 @@ FORMATS = (
     "TIFF", "WEBP",
 )  # fmt: skip
 
+File = BinaryIO | io.BytesIO  # spelled out, because the tests check types at run time
+
 SAVE_ANEW = "Open it in a picture editor and save it as JPEG or PNG."
 
 
@@ -47,7 +49,7 @@ def read_photograph(picture: Path | PictureFile) -> Photograph:
         ) from error
 
 
-def _read(file: BinaryIO, name: str) -> Photograph:
+def _read(file: File, name: str) -> Photograph:
     rgba = _decode(file, name)
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -72,7 +74,7 @@ def _check_size(name: str, size: int) -> None:
         raise InputError("picture.empty", f"{name} is empty (0 bytes).", "Copy or export the picture again.")
 
 
-def _decode(file: BinaryIO, name: str) -> UInt8[np.ndarray, "H W 4"]:
+def _decode(file: File, name: str) -> UInt8[np.ndarray, "H W 4"]:
     """Decode to straight RGBA; whatever a decoder raises on a damaged file becomes an InputError."""
     try:
         with warnings.catch_warnings():
@@ -101,7 +103,7 @@ def _too_large(name: str, size: str) -> InputError:
     )
 
 
-def _decode_checked(file: BinaryIO, name: str) -> UInt8[np.ndarray, "H W 4"]:
+def _decode_checked(file: File, name: str) -> UInt8[np.ndarray, "H W 4"]:
     Image.init()
     image = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
     if image.width * image.height > MAX_PIXELS:

@@ -272,7 +272,8 @@ def test_bytes_are_read_as_the_file_would_be_and_errors_say_its_name(tmp_path: P
     from_disk, from_bytes = read_photograph(path), read_photograph(PictureFile("a.png", path.read_bytes()))
     np.testing.assert_array_equal(from_disk.rgb, from_bytes.rgb)
     assert from_disk.sha256 == from_bytes.sha256
-    for data, code in ((b"", "picture.empty"), (b"a letter", "picture.unreadable"), (path.read_bytes()[:60], "picture")):
+    damaged = {"picture.empty": b"", "picture.unreadable": b"a letter", "picture": path.read_bytes()[:60]}
+    for code, data in damaged.items():
         with pytest.raises(InputError, match=rf"{code}.*me\.png") as caught:
             read_photograph(PictureFile("me.png", data))
         assert caught.value.message.endswith(".")
