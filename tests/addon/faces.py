@@ -70,6 +70,12 @@ def make_face(name: str = "Face", extra: Sequence[str] = ()) -> bpy.types.Object
     return face
 
 
+def auto_key(*, only_animated: bool = False) -> None:
+    """Switch auto-keying on; Blender 5.2 by itself lets it key only what is animated already."""
+    bpy.context.scene.tool_settings.use_keyframe_insert_auto = True
+    bpy.context.preferences.edit.use_keyframe_insert_available = only_animated
+
+
 def control(face: bpy.types.Object, name: str) -> bpy.types.ShapeKey:
     """Return one of a face's shape keys."""
     return face.data.shape_keys.key_blocks[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import pytest
 from addon.scene import actions, keys
-from faces import bone, control, empty_file, make_face
+from faces import auto_key, bone, control, empty_file, make_face
 
 from likeness.contract.arkit import ARKIT_NAMES
 
@@ -123,7 +123,7 @@ def test_the_keying_set_can_be_the_active_one(face):
 
 def test_auto_keying_follows_its_mode(face):
     settings = bpy.context.scene.tool_settings
-    settings.use_keyframe_insert_auto = True
+    auto_key()
     settings.auto_keying_mode = "REPLACE_KEYS"
     bpy.ops.likeness.apply_preset(name="Blink")
     assert keyed(face.data.shape_keys) == {}
@@ -132,6 +132,14 @@ def test_auto_keying_follows_its_mode(face):
     bpy.ops.likeness.reset_expression()
     assert "eyeBlinkLeft" in controls_keyed(face) and "jawOpen" not in controls_keyed(face)
     assert bones_keyed(face) == {"neck"}
+
+
+def test_auto_keying_keys_only_what_is_animated_where_the_preferences_say_so(face):
+    auto_key(only_animated=True)
+    keys.insert_keys(keys.control_channels(face, ["eyeBlinkLeft"]), 1)
+    bpy.context.scene.frame_set(4)
+    bpy.ops.likeness.apply_preset(name="Blink")
+    assert keyed(face.data.shape_keys) == {('key_blocks["eyeBlinkLeft"].value', 0): {1: 0, 4: 1}}
 
 
 def test_a_keyed_expression_is_pushed_down_and_plays_from_its_strip(face):

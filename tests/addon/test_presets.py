@@ -6,7 +6,7 @@ import bpy
 import pytest
 from addon.scene import actions, expressions, presets
 from addon.scene.preset_table import PRESETS
-from faces import bone, control, empty_file, make_face
+from faces import auto_key, bone, control, empty_file, make_face
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError
@@ -138,7 +138,7 @@ def test_a_linked_preset_is_applied_but_not_changed(face, tmp_path):
 
 
 def test_applying_keys_what_changed_when_auto_keying_is_on(face):
-    bpy.context.scene.tool_settings.use_keyframe_insert_auto = True
+    auto_key()
     bpy.context.scene.frame_set(12)
     bpy.ops.likeness.apply_preset(name="Blink")
     curves = actions.animation_curves(face.data.shape_keys)
