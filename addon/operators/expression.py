@@ -77,7 +77,9 @@ class ResetExpression(AvatarOperator, Operator):
     bl_idname = "likeness.reset_expression"
     bl_label = "Reset Expression"
 
-    group: EnumProperty(items=GROUP_ITEMS, name="Group", description="What to reset", default="ALL")
+    group: EnumProperty(
+        items=GROUP_ITEMS, name="Group", description="What to reset", default="ALL", options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def description(cls, _context: Context, properties: bpy.types.OperatorProperties) -> str:
@@ -102,7 +104,10 @@ class MirrorExpression(AvatarOperator, Operator):
     bl_label = "Mirror Expression"
 
     direction: EnumProperty(
-        items=DIRECTION_ITEMS, name="Direction", description="Which side gives; left and right are the subject's own"
+        items=DIRECTION_ITEMS,
+        name="Direction",
+        description="Which side gives; left and right are the subject's own",
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -128,9 +133,14 @@ class KeyExpression(AvatarOperator, Operator):
     bl_idname = "likeness.key_expression"
     bl_label = "Key Expression"
 
-    which: EnumProperty(items=WHICH_ITEMS, name="Which", description="What to key", default="CHANGED")
+    which: EnumProperty(
+        items=WHICH_ITEMS, name="Which", description="What to key", default="CHANGED", options={"SKIP_SAVE"}
+    )
     clear: BoolProperty(
-        name="Clear", description="Take away the avatar's keys at the current frame instead", default=False
+        name="Clear",
+        description="Take away the avatar's keys at the current frame instead",
+        default=False,
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -144,17 +154,21 @@ class KeyExpression(AvatarOperator, Operator):
         """Insert or delete keys at the playhead and report how many."""
         frame = keys.current_frame(context.scene)
         channels = keys.channels(mesh)
-        if not self.clear:
-            channels = channels if self.which == "ALL" else keys.changed(channels, frame)
-        count = keys.delete_keys(channels, frame) if self.clear else keys.insert_keys(channels, frame)
+        if self.clear:
+            return self._told("Cleared", keys.delete_keys(channels, frame), frame)
+        if self.which == "CHANGED":
+            channels = keys.changed(channels, frame)
+        count = keys.insert_keys(channels, frame)
+        if count < len(channels):
+            refused = f"Blender refused to key {len(channels) - count} of {len(channels)} channels"
+            self.report({"WARNING"}, f"{refused}: their action or shape keys are linked. Make them local.")
+        return self._told("Keyed", count, frame)
+
+    def _told(self, done: str, count: int, frame: float) -> set[str]:
         if count:
-            done = "Cleared" if self.clear else "Keyed"
             self.report({"INFO"}, f"{done} {count} {'channel' if count == 1 else 'channels'} at frame {frame:g}")
             return {"FINISHED"}
-        if channels and not self.clear:
-            self.report({"ERROR"}, "Blender refuses keys on an override of linked shape keys. Make the avatar local.")
-        else:
-            self.report({"INFO"}, "No keys at this frame" if self.clear else "Nothing has changed here")
+        self.report({"INFO"}, "No keys at this frame" if self.clear else "Nothing to key has changed here")
         return {"CANCELLED"}
 
 

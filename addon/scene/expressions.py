@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from bpy.types import Object
@@ -41,6 +42,7 @@ class ControlRow:
     names: tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)  # panels ask for every control at every redraw, during playback too
 def group_of(name: str) -> str:
     """Return the group of a control: ARKit's names begin with what they move, all others are coefficients."""
     return _GROUP_OF_PREFIX.get(_words(name)[0], COEFFICIENTS)
@@ -51,6 +53,7 @@ def readable(name: str) -> str:
     return " ".join(word.capitalize() for word in _words(name))
 
 
+@lru_cache(maxsize=1024)
 def matches(name: str, search: str) -> bool:
     """Tell whether every word of a search is in the control's own, readable or group name; case does not count."""
     haystack = f"{name} {readable(name)} {group_of(name)}".lower()
@@ -137,6 +140,7 @@ def check_editable(mesh: Object) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
 def _words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)] or [name]
 

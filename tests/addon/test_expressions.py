@@ -182,6 +182,21 @@ def test_without_an_avatar_nothing_can_be_pressed(face):
     assert not any(getattr(bpy.ops.likeness, name).poll() for name in names)
 
 
+@pytest.mark.parametrize(
+    ("operator", "prop"),
+    [
+        ("reset_expression", "group"),
+        ("mirror_expression", "direction"),
+        ("key_expression", "which"),
+        ("key_expression", "clear"),
+        ("apply_preset", "amount"),
+    ],
+)
+def test_a_button_does_not_repeat_what_the_last_one_did(face, operator, prop):
+    """Blender fills what a button leaves unset from the last call, Clear into Key All, unless it is told not to."""
+    assert getattr(bpy.ops.likeness, operator).get_rna_type().properties[prop].is_skip_save
+
+
 def test_coefficients_stay_in_a_mirror_and_it_is_said(face):
     flame = make_face("Flame", extra=("expr000",))
     control(flame, "expr000").value = -2

@@ -102,6 +102,12 @@ def test_clearing_takes_only_this_frames_keys(face):
     assert bpy.ops.likeness.key_expression(clear=True) == {"CANCELLED"}
 
 
+def test_clearing_works_where_only_one_angle_is_keyed(face):
+    bone(face, "neck").keyframe_insert("rotation_euler", index=1, frame=1)
+    assert bpy.ops.likeness.key_expression(clear=True) == {"FINISHED"}
+    assert keyed(face.parent) == {}
+
+
 def test_the_keying_set_keys_the_whole_avatar(face):
     scene = bpy.context.scene
     assert "Likeness Expression" in [keying_set.bl_label for keying_set in scene.keying_sets_all]
