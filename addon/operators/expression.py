@@ -44,7 +44,7 @@ class AvatarOperator:
             cls.poll_message_set("Select an avatar first")
             return False
         if not (expressions.is_editable(mesh) or any(map(head_bones.is_editable, head_bones.head_bones(mesh)))):
-            cls.poll_message_set("The avatar is linked: Object > Relations > Make Local lets you change it here")
+            cls.poll_message_set("The avatar is linked: Object > Relations > Make Local > All lets you change it here")
             return False
         return True
 

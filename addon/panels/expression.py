@@ -58,9 +58,9 @@ class ExpressionPanel(Panel):
 
 def _draw_linked(layout: UILayout) -> None:
     column = layout.column(align=True)
-    column.label(text="Controls are linked", icon="LINKED")
-    column.label(text="Object > Relations > Make", icon="BLANK1")
-    column.label(text="Local lets you change them", icon="BLANK1")
+    column.label(text="Controls are linked. To change", icon="LINKED")
+    column.label(text="them: Object > Relations >", icon="BLANK1")
+    column.label(text="Make Local > All", icon="BLANK1")
 
 
 def _draw_buttons(layout: UILayout) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
 from bpy.types import Object
 
 from likeness.contract.errors import InputError
@@ -115,7 +116,7 @@ def set_control_values(mesh: Object, values: Mapping[str, float]) -> list[str]:
     check_editable(mesh)
     changed = []
     for key in find.controls(mesh):
-        if key.name in values and key.value != values[key.name]:
+        if key.name in values and key.value != np.float32(values[key.name]):  # Blender keeps single precision
             key.value = values[key.name]
             changed.append(key.name)
     return changed
@@ -136,7 +137,7 @@ def check_editable(mesh: Object) -> None:
         raise InputError(
             "avatar.linked",
             f"The controls of {mesh.name} are linked from another file.",
-            "Choose Object > Relations > Make Local > Selected Objects and Data.",
+            "Choose Object > Relations > Make Local > All.",
         )
 
 

@@ -92,6 +92,8 @@ def test_blending_goes_all_the_way_or_part_of_it():
 def test_setting_controls_tells_what_changed_and_clamps(face):
     assert expressions.set_control_values(face, {"jawOpen": 9.0, "jawLeft": 0.0, "unknown": 1.0}) == ["jawOpen"]
     assert expressions.control_values(face)["jawOpen"] == 1.5
+    assert expressions.set_control_values(face, {"browInnerUp": 0.1}) == ["browInnerUp"]
+    assert expressions.set_control_values(face, {"browInnerUp": 0.1}) == []
 
 
 def test_reset_puts_everything_to_rest(face):
@@ -235,6 +237,16 @@ def test_an_overridden_avatar_moves_its_bones_and_says_that_its_controls_are_lin
 def test_an_overridden_mesh_takes_expressions(linked_face):
     mine = _override(linked_face)
     mine.data.override_create(remap_local_usages=True)
+    assert bpy.ops.likeness.apply_preset(name="Smile") == {"FINISHED"}
+    assert control(mine, "mouthSmileLeft").value > 0
+
+
+@pytest.mark.parametrize("overridden", [False, True])
+def test_making_a_linked_avatar_local_is_a_remedy(linked_face, overridden):
+    mine = _override(linked_face) if overridden else linked_face
+    mine.select_set(True)
+    bpy.ops.object.make_local(type="ALL")
+    mine = bpy.context.view_layer.objects.active
     assert bpy.ops.likeness.apply_preset(name="Smile") == {"FINISHED"}
     assert control(mine, "mouthSmileLeft").value > 0
 
