@@ -9,7 +9,7 @@ import traceback
 from likeness.contract.errors import InputError, LikenessError, MachineError
 
 
-def as_likeness_error(error: Exception) -> LikenessError:
+def as_likeness_error(error: BaseException) -> LikenessError:
     """Return the error itself if it is made for people, else one that is; an unexpected one's traceback goes to a file.
 
     Codes: machine.memory, output.disk_full, internal.
@@ -24,7 +24,7 @@ def as_likeness_error(error: Exception) -> LikenessError:
     return _unexpected(error)
 
 
-def _unexpected(error: Exception) -> LikenessError:
+def _unexpected(error: BaseException) -> LikenessError:
     """Keep the traceback in a file, if one can be written, and return what to say: this is a defect of ours."""
     summary = " ".join(str(error).split())[:200]
     message = f"Something unexpected failed ({type(error).__name__}: {summary})."

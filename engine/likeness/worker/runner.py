@@ -95,8 +95,8 @@ def _answer(job: Job) -> object:
         job.check()
     except Cancelled:
         return JobCancelled(job.id)
-    # A job may fail in any way; the process goes on and the client hears of it.
-    except Exception as error:
+    # A job may fail in any way (a library may even call sys.exit); the process goes on and the client hears of it.
+    except (Exception, SystemExit) as error:
         failure = as_likeness_error(error)
         return JobFailed(job.id, failure.code, failure.message, failure.remedy)
     return answer
@@ -106,7 +106,7 @@ def _or_leave(load: Callable[[], object], then: Callable[[object], None]) -> Non
     """Load; an engine that cannot is of no use, so it ends with the reason as the last line of standard error."""
     try:
         ready = load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         failure: LikenessError = as_likeness_error(error)
         print(f"error: {' '.join(str(failure).split())}", file=sys.stderr, flush=True)
         os._exit(failure.exit_code)
