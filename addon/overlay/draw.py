@@ -160,8 +160,7 @@ def _shown(
         if mesh.likeness.visible
         and mesh.likeness.show != "MESH"
         and mesh.likeness.opacity > 0.0
-        and mesh.visible_get(view_layer=view_layer, viewport=space)
-        and mesh.visible_in_viewport_get(space)
+        and mesh.visible_get(view_layer=view_layer, viewport=space)  # visible_in_viewport_get misses local view
     ]
 
 

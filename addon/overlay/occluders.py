@@ -81,7 +81,7 @@ def _is_shown(item: bpy.types.Object, owner: bpy.types.Object, space: bpy.types.
         item.display_type not in NO_SURFACE
         and item.visible_camera
         and space.show_object_viewport_mesh
-        and owner.original.visible_in_viewport_get(space)
+        and owner.visible_in_viewport_get(space)
     )
 
 

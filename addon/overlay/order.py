@@ -14,8 +14,8 @@ from .layout import Packed
 
 Array = Annotated
 LOW_BITS = 8
-STEPS = (1 << 24) - 1
-"""As many as float32 tells apart."""
+STEPS = (1 << 24) - 256
+"""Nearly as many as float32 tells apart; its rounding must not carry over the last."""
 
 
 def draw_order(

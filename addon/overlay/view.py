@@ -61,7 +61,7 @@ def region_view(region: bpy.types.Region, region_data: bpy.types.RegionView3D) -
     view = plain_view(region_data.view_matrix, region_data.window_matrix, region.width, region.height)
     if region_data.use_clip_planes:
         world = np.array(region_data.clip_planes, np.float64)[:CLIP_PLANES]
-        view.planes[:] = -world @ np.linalg.inv(np.array(region_data.view_matrix, np.float64))
+        view.planes[:] = world @ np.linalg.inv(np.array(region_data.view_matrix, np.float64))
     return view
 
 
