@@ -44,9 +44,7 @@ def uv_variables(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict
             told[variable] = _SEPARATORS.get(name, " ").join(pip[name].split())
     if "UV_INDEX" in told and "UV_INDEX_STRATEGY" not in environment:
         # pip looks into all of its indexes, uv only into the first that knows the name.
-        told["UV_INDEX_STRATEGY"] = (
-            "unsafe-best-match"
-        )
+        told["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return told
 
 

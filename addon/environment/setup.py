@@ -141,6 +141,6 @@ class Setup:
         words = line.split()
         self._downloads[0] += words[:1] == ["Downloading"]
         self._downloads[1] += words[:1] == ["Downloaded"]
-        inner = self._downloads[1] / (self._downloads[0] + 1)
+        inner = min(1.0, self._downloads[1] / (self._downloads[0] + 1))
         fraction = max(self.progress.fraction, self._step_done + self._step_share * inner)
         self.progress = Progress(self.progress.step, fraction, line.strip() or self.progress.line)

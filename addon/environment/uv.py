@@ -39,9 +39,10 @@ def runs(uv: Path, runner: Runner, environment: Mapping[str, str]) -> bool:
 
 
 def fetch_wheel(interpreter: str, folder: Path, runner: Runner, environment: Mapping[str, str]) -> list[Path]:
-    """Fetch uv's wheel with Blender's pip, or a pip of our own where that has none. Returns the raw wheels found."""
+    """Fetch uv's wheel with Blender's pip, or a pip of our own where that has none; return it."""
     python = _python_with_pip(interpreter, folder, runner, environment)
     target = folder / TOOLS
+    target.mkdir(exist_ok=True)
     command = [python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", target]
     outcome = runner.run([*command, f"uv=={UV_VERSION}"], environment)
     if outcome.code:
