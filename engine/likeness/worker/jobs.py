@@ -24,6 +24,21 @@ def load() -> Ready:
     return Ready(device, device_name(device))
 
 
+def warm_up() -> None:
+    """Start what would otherwise start within the first job: the detectors, and what torch's optimizer imports."""
+    import numpy as np
+    import torch
+
+    from likeness.portrait import detectors
+
+    black = np.zeros((256, 256, 3), np.uint8)
+    for full_range in (False, True):
+        detectors.detect_boxes(black, full_range=full_range)
+    for look in (detectors.detect_mesh, detectors.segment_selfie, detectors.segment_pose):
+        look(black)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
 def create(request: CreateAvatar, progress: Progress) -> AvatarCreated:
     """Make an avatar of the picture. Errors: InputError, UsageError, MachineError as `create_avatar` and the device."""
     from likeness.avatar.create import create_avatar

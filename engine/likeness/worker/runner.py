@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
@@ -80,6 +81,9 @@ class Runner:
 
     def _work(self) -> None:
         _or_leave(jobs.load, self._sender.send)
+        # What fails here fails again in a job, which tells it.
+        with contextlib.suppress(Exception):
+            jobs.warm_up()
         while (job := self._queue.get()) is not None:
             answer = _answer(job)
             with self._lock:

@@ -70,5 +70,6 @@ BEHAVIOURS = {
 
 if __name__ == "__main__":
     jobs.load = load
+    jobs.warm_up = lambda: 1 / 0
     jobs.JOBS[CreateAvatar] = create
     sys.exit(main(["serve"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -45,3 +47,11 @@ def test_what_cannot_be_done_is_told_with_the_persons_own_names(changed, code, w
 )
 def test_a_name_in_a_message_is_short_and_printable(filename, name):
     assert plain_name(filename) == name
+
+
+def test_warming_up_starts_what_the_first_job_would_wait_for():
+    program = (
+        "import sys; from likeness.worker import jobs; jobs.load(); jobs.warm_up()\n"
+        "sys.exit(not {'mediapipe', 'torch._dynamo', 'likeness.avatar.create'} <= set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL).returncode == 0
