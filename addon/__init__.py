@@ -14,6 +14,7 @@ MODULES = (
     "session",
     "operators.setup",
     "operators.create",
+    "operators.avatar",
     "operators.expression",
     "operators.presets",
     "handlers",

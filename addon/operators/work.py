@@ -1,0 +1,201 @@
+"""Work in a thread, and operators that wait for it: modal with progress and Esc when invoked, blocking in scripts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+import bpy
+from bpy.types import Context, Event, Object
+
+from likeness.contract.errors import LikenessError
+from likeness.contract.failures import as_likeness_error
+
+from .. import session
+from ..scene.build import add_avatar
+from ..scene.prepare import PreparedAvatar
+
+T = TypeVar("T")
+INTERVAL = 0.1
+"""Seconds between two looks at the work."""
+
+
+class Work(Generic[T]):
+    """A function in a thread. Once `done`, it has a result, an error, or was cancelled."""
+
+    def __init__(self, do: Callable[[Work[T]], T]) -> None:
+        """Start; `do` gets this work, to report to and to ask whether it is cancelled."""
+        self.stage = ""
+        self.fraction = 0.0
+        self.result: T | None = None
+        self.error: LikenessError | None = None
+        self.cancelled = False
+        self._done = threading.Event()
+        threading.Thread(target=self._run, args=(do,), name="likeness-work", daemon=True).start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the work has ended, in whichever way."""
+        return self._done.is_set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the end, at most `timeout` seconds, and say whether it has come."""
+        return self._done.wait(timeout)
+
+    def cancel(self) -> None:
+        """End it at once; the thread follows as soon as it looks, and what it still brings is left."""
+        if not self.done:
+            self.cancelled = True
+            self._done.set()
+
+    def _run(self, do: Callable[[Work[T]], T]) -> None:
+        try:
+            self.result = do(self)
+        # The work may fail in any way, and whoever waits for it has to hear of it.
+        except Exception as error:
+            self.error = as_likeness_error(error)
+        self._done.set()
+
+
+@dataclass(frozen=True)
+class Made:
+    """An avatar ready to be added to the scene, and what was poor about its photograph."""
+
+    prepared: PreparedAvatar
+    warnings: tuple[str, ...] = ()
+
+
+class AvatarMaker:
+    """What operators share that bring avatars into the scene: one work for each file, one after the other."""
+
+    bl_options: ClassVar = {"UNDO"}  # not REGISTER: Adjust Last Operation would make it again, and block meanwhile
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        """Ask for one at a time."""
+        if session.work is not None:
+            cls.poll_message_set("Another avatar is on its way: wait for it, or cancel it")
+            return False
+        return True
+
+    def paths(self) -> list[Path]:
+        """Return the chosen files: several as they were dropped or marked, or the one in `filepath`."""
+        if any(file.name for file in self.files):
+            return [Path(bpy.path.abspath(self.directory)) / file.name for file in self.files]
+        return [Path(bpy.path.abspath(self.filepath))] if self.filepath else []
+
+    def browse(self, context: Context) -> set[str]:
+        """Let the user choose in the file browser, which then executes this operator."""
+        self.is_browsing = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Block until every file is an avatar or has failed; the file browser's choice becomes modal instead."""
+        if getattr(self, "is_browsing", False):
+            self.invoke_for(self.paths())
+            return {"CANCELLED"}
+        ends = [self._blocking(context, path) for path in self.paths()]
+        return {"FINISHED"} if {"FINISHED"} in ends else {"CANCELLED"}
+
+    def begin(self, context: Context) -> set[str]:
+        """Start on the first file, and wait for it without holding Blender up."""
+        if context.window is None:
+            return self.execute(context)
+        self.path, *self.rest = self.paths()
+        try:
+            self.work = self.start_work(self.path)
+        except LikenessError as error:
+            return self._failed(error)
+        session.begin(self.work)
+        self.timer = context.window_manager.event_timer_add(INTERVAL, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        """Look at the work from time to time; all but Esc passes through to the rest of Blender."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self.work.cancel()
+        elif event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if not self.work.done:
+            _show(context, f"{self.work.stage} {self.work.fraction:.0%}    Esc: Cancel")
+            return {"PASS_THROUGH"}
+        self._leave(context)
+        ended = self._conclude(context, self.work, self.path)
+        if self.rest and not self.work.cancelled:
+            self.invoke_for(self.rest)
+        return ended
+
+    def cancel(self, context: Context) -> None:
+        """End with the window or the file."""
+        work = getattr(self, "work", None)
+        if work is not None:
+            work.cancel()
+            self._leave(context)
+
+    def _blocking(self, context: Context, path: Path) -> set[str]:
+        try:
+            work = self.start_work(path)
+        except LikenessError as error:
+            return self._failed(error)
+        session.begin(work)
+        try:
+            while not work.wait(INTERVAL):
+                pass  # in steps, so that Ctrl-C gets through
+        finally:
+            work.cancel()
+            session.end()
+        return self._conclude(context, work, path)
+
+    def _leave(self, context: Context) -> None:
+        context.window_manager.event_timer_remove(self.timer)
+        _show(context, None)
+        session.end()
+
+    def _conclude(self, context: Context, work: Work[Made], path: Path) -> set[str]:
+        if work.cancelled:
+            self.report({"INFO"}, "Cancelled")
+            return {"CANCELLED"}
+        if work.error:
+            return self._failed(work.error)
+        try:
+            _add(context, work.result.prepared, path.stem)
+        except Exception as error:  # what Blender refuses has no class of its own
+            return self._failed(as_likeness_error(error))
+        session.tell(error=None, warned=work.result.warnings)
+        for warning in work.result.warnings:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+    def _failed(self, error: LikenessError) -> set[str]:
+        session.tell(error=error)
+        self.report({"ERROR"}, f"{error.message} {error.remedy}")
+        return {"CANCELLED"}
+
+
+def names_of(paths: Sequence[Path]) -> dict[str, object]:
+    """Return files of one folder as operators take them."""
+    return {"directory": str(paths[0].parent), "files": [{"name": path.name} for path in paths]}
+
+
+def _add(context: Context, prepared: PreparedAvatar, name: str) -> Object:
+    """Add the avatar in object mode; its mesh alone becomes selected and active."""
+    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
+        bpy.ops.object.mode_set(mode="OBJECT")
+    return add_avatar(context, prepared, name)
+
+
+def _show(context: Context, text: str | None) -> None:
+    """Show progress in the headers of the 3D views and in the status bar unless another tool uses them; None clears."""
+    if text and len(context.window.modal_operators) > 1:
+        return
+    for workspace in bpy.data.workspaces if text is None else (context.workspace,):
+        workspace.status_text_set(text)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.header_text_set(text)
