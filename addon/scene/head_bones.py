@@ -6,17 +6,17 @@ in x, whatever its rotation mode.
 
 from __future__ import annotations
 
+import numpy as np
 from bpy.types import Object, PoseBone
 from mathutils import Matrix, Quaternion, Vector
 
 from likeness.contract.avatar import JOINT_NAMES
 
-from ..conventions import BONE_NAMES
+from ..conventions import BONE_NAMES, joint_to_bone_rotation
 from . import find
 from .expressions import Direction
 
 _REFLECTION = Matrix.Diagonal((-1, 1, 1, 1))
-_HEAD_TO_BLENDER = Matrix(((1, 0, 0), (0, 0, -1), (0, 1, 0)))
 _OTHER_SIDE = {".L": ".R", ".R": ".L"}
 
 
@@ -61,16 +61,14 @@ def mirror_bones(mesh: Object, direction: Direction) -> list[PoseBone]:
 def pose_as_in_portrait(mesh: Object) -> list[PoseBone]:
     """Turn the bones as FLAME's joints are turned in the photograph; return those that changed."""
     vectors = [Vector(mesh.likeness.portrait.pose[3 * k : 3 * k + 3]) for k in range(len(JOINT_NAMES))]
-    turns = {BONE_NAMES[joint]: vector for joint, vector in zip(JOINT_NAMES, vectors, strict=True)}
-    return [bone for bone in head_bones(mesh) if _set_basis(bone, _basis(bone, turns[bone.name]))]
+    turned = {BONE_NAMES[joint]: _basis(joint, vector) for joint, vector in zip(JOINT_NAMES, vectors, strict=True)}
+    return [bone for bone in head_bones(mesh) if _set_basis(bone, turned[bone.name])]
 
 
-def _basis(bone: PoseBone, vector: Vector) -> Matrix:
-    """Return a joint's rotation vector in head space as the bone's own matrix, in its local axes."""
+def _basis(joint: str, vector: Vector) -> Matrix:
+    """Return a joint's rotation vector in head space as its bone's own matrix."""
     turn = Quaternion(vector, vector.length).to_matrix() if vector.length else Matrix.Identity(3)
-    axes = bone.bone.matrix_local.to_3x3()
-    in_armature = _HEAD_TO_BLENDER @ turn @ _HEAD_TO_BLENDER.transposed()
-    return (axes.transposed() @ in_armature @ axes).to_4x4()
+    return Matrix(joint_to_bone_rotation(joint, np.array(turn))).to_4x4()
 
 
 def _set_basis(bone: PoseBone, basis: Matrix) -> bool:

@@ -178,10 +178,10 @@ def test_without_a_portrait_expression_the_button_says_so(face):
     assert not bpy.ops.likeness.portrait_expression.poll()
 
 
-def test_without_an_avatar_nothing_can_be_pressed(face):
-    bpy.context.view_layer.objects.active = None
-    names = ("reset_expression", "mirror_expression", "key_expression", "portrait_expression", "apply_preset")
-    assert not any(getattr(bpy.ops.likeness, name).poll() for name in names)
+def test_without_an_avatar_nothing_can_be_pressed():
+    with empty_file():
+        names = ("reset_expression", "mirror_expression", "key_expression", "portrait_expression", "apply_preset")
+        assert not any(getattr(bpy.ops.likeness, name).poll() for name in names)
 
 
 @pytest.mark.parametrize(
