@@ -1,0 +1,71 @@
+"""Every conversion between Blender's axes, units and colours and the engine's, in pairs; no bpy.
+
+Convention: head space is FLAME's (x to the subject's left, y up, z out of the face, metres); Blender's is x, -z, y of it,
+so that a face looks along -Y and stands along Z. Worked example: a point 1 m before the face, (0, 0, 1), lies at
+(0, -1, 0) in Blender. Bones have axes of their own: root and neck point up and keep head space's axes; jaw and eyes point
+out of the face, with local axes (x, z, -y) of head space. A proper rotation everywhere, so that what is stored in a
+triangle's frame is the same on both sides.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+Array = Annotated
+
+BLENDER_FROM_HEAD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
+"""Rotation matrix; its transpose is the way back."""
+
+BONE_NAMES = {"root": "root", "neck": "neck", "jaw": "jaw", "left_eye": "eye.L", "right_eye": "eye.R"}
+"""FLAME's joints by Blender's custom, in which .L and .R are a pair that mirrors."""
+
+_UP = np.eye(3)
+_FORWARD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
+BONE_AXES = {"root": _UP, "neck": _UP, "jaw": _FORWARD, "left_eye": _FORWARD, "right_eye": _FORWARD}
+"""Local axes of each joint's bone as columns in head space; y points along the bone."""
+
+_LINEAR_LIMIT, _SRGB_LIMIT = 0.0031308, 0.04045
+
+
+def head_to_blender(points: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn points or directions of head space into Blender's axes, float32."""
+    return np.ascontiguousarray(points @ BLENDER_FROM_HEAD.T, np.float32)
+
+
+def blender_to_head(points: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn points or directions in Blender's axes into head space, float32."""
+    return np.ascontiguousarray(points @ BLENDER_FROM_HEAD, np.float32)
+
+
+def joint_to_bone_rotation(joint: str, rotation: Array[np.ndarray, "3 3"]) -> Array[np.ndarray, "3 3"]:
+    """Turn a joint's rotation in head space into its bone's rotation in the bone's own axes."""
+    return BONE_AXES[joint].T @ rotation @ BONE_AXES[joint]
+
+
+def bone_to_joint_rotation(joint: str, rotation: Array[np.ndarray, "3 3"]) -> Array[np.ndarray, "3 3"]:
+    """Turn a bone's rotation in its own axes into the joint's rotation in head space."""
+    return BONE_AXES[joint] @ rotation @ BONE_AXES[joint].T
+
+
+def metres_to_units(scale_length: float) -> float:
+    """Return how many Blender units a metre has in a scene with that unit scale."""
+    return 1.0 / scale_length
+
+
+def units_to_metres(scale_length: float) -> float:
+    """Return how many metres a Blender unit has in a scene with that unit scale."""
+    return scale_length
+
+
+def srgb_to_linear(colors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn sRGB values in 0..1 into linear ones (IEC 61966-2-1)."""
+    low = colors <= _SRGB_LIMIT
+    return np.where(low, colors / 12.92, ((np.maximum(colors, _SRGB_LIMIT) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(colors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn linear values in 0..1 into sRGB ones (IEC 61966-2-1)."""
+    low = colors <= _LINEAR_LIMIT
+    return np.where(low, colors * 12.92, 1.055 * np.maximum(colors, _LINEAR_LIMIT) ** (1 / 2.4) - 0.055)

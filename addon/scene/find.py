@@ -1,0 +1,58 @@
+"""Where the avatars are. An object is an avatar when it is a mesh whose `likeness.splats` is set."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Object, Scene, ShapeKey
+
+CORRECTIVE_PREFIX = "pose."
+"""Shape keys that follow the bones by drivers; all others but the basis are controls."""
+
+
+def avatars(scene: Scene) -> list[Object]:
+    """Return the meshes of the scene's avatars, by name."""
+    return sorted((each for each in scene.objects if is_avatar(each)), key=lambda each: each.name)
+
+
+def is_avatar(obj: Object) -> bool:
+    """Tell whether an object is an avatar's mesh."""
+    return obj.type == "MESH" and obj.likeness.splats is not None
+
+
+def avatar_of(obj: Object | None) -> Object | None:
+    """Return the avatar that an object is or belongs to: its mesh, its armature or its splats."""
+    if obj is None or is_avatar(obj):
+        return obj
+    if obj.type == "ARMATURE":
+        return next((mesh for mesh in _all_avatars() if armature_of(mesh) == obj), None)
+    return next((mesh for mesh in _all_avatars() if mesh.likeness.splats == obj), None)
+
+
+def active_avatar(context: Context) -> Object | None:
+    """Return the avatar of the active object, or the only one of the scene."""
+    active = avatar_of(context.view_layer.objects.active)
+    if active is not None:
+        return active
+    known = avatars(context.scene)
+    return known[0] if len(known) == 1 else None
+
+
+def armature_of(mesh: Object) -> Object | None:
+    """Return the armature that moves the avatar."""
+    used = (modifier.object for modifier in mesh.modifiers if modifier.type == "ARMATURE")
+    return next((armature for armature in used if armature is not None), None)
+
+
+def controls(mesh: Object) -> list[ShapeKey]:
+    """Return the shape keys that an animator sets: neither the basis nor those that follow the bones."""
+    keys = mesh.data.shape_keys
+    return [key for key in keys.key_blocks[1:] if not key.name.startswith(CORRECTIVE_PREFIX)] if keys else []
+
+
+def is_intact(mesh: Object) -> bool:
+    """Tell whether the mesh has the vertices that its Gaussians lie on."""
+    return len(mesh.data.vertices) == mesh.likeness.vertex_count
+
+
+def _all_avatars() -> list[Object]:
+    return [each for each in bpy.data.objects if is_avatar(each)]

@@ -1,0 +1,40 @@
+"""Take an avatar away."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Collection, Object
+
+from .find import armature_of, avatar_of
+
+
+def remove_avatar(mesh: Object) -> None:
+    """Remove the avatar's objects and their data, as far as no other avatar uses them, and its empty collection."""
+    collections = list(mesh.users_collection)
+    armature, splats, portrait = armature_of(mesh), mesh.likeness.splats, mesh.likeness.portrait
+    image, action = portrait.image, portrait.expression
+    _remove_object(mesh)
+    for other in (armature, splats):
+        if other is not None and avatar_of(other) is None:
+            _remove_object(other)
+    for data in (image, action):
+        _remove_unused(data)
+    for collection in collections:
+        _remove_if_empty(collection)
+
+
+def _remove_object(obj: Object) -> None:
+    data, materials = obj.data, list(getattr(obj.data, "materials", ()))
+    bpy.data.objects.remove(obj)
+    for each in (data, *materials):
+        _remove_unused(each)
+
+
+def _remove_unused(data: bpy.types.ID | None) -> None:
+    if data is not None and data.users - data.use_fake_user == 0:
+        bpy.data.batch_remove([data])
+
+
+def _remove_if_empty(collection: Collection) -> None:
+    if collection in bpy.data.collections.values() and not collection.all_objects and not collection.children:
+        bpy.data.collections.remove(collection)
