@@ -51,6 +51,7 @@ class Job(Generic[T]):
         self.cancelled = False
         self._then = then
         self._done = threading.Event()
+        self._ending = threading.Lock()
 
     @property
     def done(self) -> bool:
@@ -61,16 +62,20 @@ class Job(Generic[T]):
         """Wait until the job has ended, at most `timeout` seconds, and say whether it has; for scripts."""
         return self._done.wait(timeout)
 
-    def end(self, *, answer: object = None, error: LikenessError | None = None, cancelled: bool = False) -> None:
-        """End the job, in the reader's thread."""
-        if answer is not None:
-            try:
-                self.result = self._then(answer)
-            # What is done with the answer may fail in any way, and whoever waits has to hear of it.
-            except Exception as failure:
-                error = as_likeness_error(failure)
-        self.error, self.cancelled = error, cancelled
-        self._done.set()
+    def end(self, *, result: T | None = None, error: LikenessError | None = None, cancelled: bool = False) -> None:
+        """End the job, from any thread; the first end counts."""
+        with self._ending:
+            if not self._done.is_set():
+                self.result, self.error, self.cancelled = result, error, cancelled
+                self._done.set()
+
+    def work_up(self, answer: object) -> None:
+        """Make the result of the engine's answer, in the reader's thread."""
+        try:
+            self.end(result=self._then(answer))
+        # What is done with the answer may fail in any way, and whoever waits has to hear of it.
+        except Exception as failure:
+            self.end(error=as_likeness_error(failure))
 
 
 class EngineClient:
@@ -118,11 +123,9 @@ class EngineClient:
     def cancel(self, job: Job) -> None:
         """End the job at once; the engine stops working on it as soon as it can."""
         with self._lock:
-            mine = self._jobs.pop(job.id, None)
-            if mine and self._line:
+            if self._jobs.pop(job.id, None) and self._line:
                 self._line.withdraw(job.id)
-        if mine:
-            mine.end(cancelled=True)
+        job.end(cancelled=True)
 
     def close(self) -> None:
         """Stop the engine; returns at once, and the process is killed if it does not end in time."""
@@ -175,4 +178,4 @@ def _tell(job: Job, message: object) -> None:
     elif isinstance(message, JobCancelled):
         job.end(cancelled=True)
     elif isinstance(message, AvatarCreated):
-        job.end(answer=message)
+        job.work_up(message)

@@ -241,7 +241,7 @@ def _garbage(data: bytes) -> MachineError:
     excerpt = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return MachineError(
         "protocol.garbage",
-        f"Something else than a message arrived: '{excerpt}'.",
+        f"Something else than a message arrived: '{excerpt.rstrip('.')}'.",
         "See that nothing else writes to the engine's standard output.",
     )
 
