@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import bpy
 from bpy.props import CollectionProperty, StringProperty
-from bpy.types import ID, Context, Event, FileHandler, Object, Operator, OperatorFileListElement
+from bpy.types import Context, Event, FileHandler, Object, Operator, OperatorFileListElement
 
 from likeness.contract.avatar_file import read_avatar
 
 from ..scene import find
 from ..scene.prepare import prepare
-from .work import AvatarMaker, Made, Work, names_of
+from ..scene.remove import remove_avatar
+from .work import AvatarMaker, Made, Work, enter_object_mode, names_of
 
 HIDDEN = {"HIDDEN", "SKIP_SAVE"}
 
@@ -72,14 +72,14 @@ class RemoveAvatar(OnAvatar, Operator):
     bl_label = "Remove Avatar"
 
     def execute(self, context: Context) -> set[str]:
-        """Remove its objects, then whatever of their data has no other user."""
+        """Remove it; what another avatar or the user's own objects use stays."""
         mesh = find.active_avatar(context)
-        if any(item.library for item in _objects(mesh)):
+        if mesh.library is not None:
             self.report({"ERROR"}, "The avatar is linked from another file. Remove its collection instance instead.")
             return {"CANCELLED"}
-        _object_mode(context)
+        enter_object_mode(context)
         name = mesh.name
-        _remove(mesh)
+        remove_avatar(mesh)
         self.report({"INFO"}, f"Removed {name}")
         return {"FINISHED"}
 
@@ -149,55 +149,12 @@ def _go_to(operator: Operator, context: Context, item: Object) -> set[str]:
     if not item.visible_get():
         operator.report({"ERROR"}, f"{item.name} is hidden. Show it in the Outliner first.")
         return {"CANCELLED"}
-    _object_mode(context)
+    enter_object_mode(context)
     for other in context.selected_objects:
         other.select_set(False)
     item.select_set(True)
     context.view_layer.objects.active = item
     return {"FINISHED"}
-
-
-def _object_mode(context: Context) -> None:
-    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
-        bpy.ops.object.mode_set(mode="OBJECT")
-
-
-def _objects(mesh: Object) -> list[Object]:
-    """Return the avatar's objects; the rig only where no other avatar's mesh hangs on it."""
-    rig = find.armature_of(mesh)
-    own_rig = rig if rig and all(find.avatar_of(child) in (None, mesh) for child in rig.children) else None
-    return [item for item in (mesh, own_rig, mesh.likeness.splats) if item is not None]
-
-
-def _belongings(mesh: Object) -> Iterator[ID]:
-    """Yield what an avatar's objects carry, and the collections that hold nothing else."""
-    portrait = mesh.likeness.portrait
-    objects = _objects(mesh)
-    yield from (item.data for item in objects)
-    for owner in (*objects, getattr(mesh.data, "shape_keys", None)):
-        action = owner and owner.animation_data and owner.animation_data.action
-        if action:
-            yield action
-    yield from (item for item in (portrait.image, portrait.expression) if item)
-    yield from (slot for slot in mesh.data.materials if slot)
-    for collection in mesh.users_collection:
-        if not collection.children and set(collection.objects) <= set(objects):
-            yield collection
-
-
-def _remove(mesh: Object) -> None:
-    """Remove the objects, then what belonged to them and has no user left."""
-    shared = mesh.likeness.portrait.expression
-    belongings = list(dict.fromkeys(_belongings(mesh)))
-    is_copied = any(
-        item.likeness.portrait.expression == shared for item in bpy.data.objects if shared and item is not mesh
-    )
-    if shared and not is_copied:
-        shared.use_fake_user = False
-    collections = [item for item in belongings if isinstance(item, bpy.types.Collection) and item.library is None]
-    others = [item for item in belongings if item not in collections and item.library is None]
-    bpy.data.batch_remove([*_objects(mesh), *(item for item in collections if item.name in bpy.data.collections)])
-    bpy.data.batch_remove([item for item in others if item.users == 0])
 
 
 CLASSES = (OpenAvatar, RemoveAvatar, SelectAvatar, SelectRig, AvatarDrop)

@@ -21,14 +21,13 @@ from ..scene.prepare import prepare
 from .work import AvatarMaker, Made, Work, names_of
 
 STAGES = {
-    "read": ("Reading the photo", 0.0),
-    "matte": ("Cutting out the head", 0.1),
-    "fit": ("Fitting the face", 0.2),
-    "lift": ("Building the head", 0.45),
-    "refine": ("Refining", 0.65),
+    "read": ("Reading the photo", 0.0, 0.03),
+    "matte": ("Cutting out the head", 0.03, 0.08),
+    "fit": ("Fitting the face", 0.08, 0.2),
+    "lift": ("Building the head", 0.2, 0.32),
+    "refine": ("Refining", 0.32, 1.0),
 }
-"""What the engine's stages are called here, and what share of the time lies before each."""
-ENDS = {name: ([*(start for _, start in STAGES.values()), 1.0])[index + 1] for index, name in enumerate(STAGES)}
+"""What the engine's stages are called here, and the part of the whole that each takes."""
 PATTERNS = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 THUMBNAILS = (("THUMBNAIL", "Thumbnails", "", 3),)
 """Blender's own number of this way to list files."""
@@ -207,8 +206,8 @@ def _follow(work: Work[Made], job: Job[Made], client: EngineClient) -> None:
     if client.status.state == EngineState.STARTING:
         work.stage = "Starting the engine"
     elif job.stage in STAGES:
-        work.stage, start = STAGES[job.stage]
-        work.fraction = start + (ENDS[job.stage] - start) * job.fraction
+        work.stage, start, end = STAGES[job.stage]
+        work.fraction = start + (end - start) * job.fraction
     else:
         work.stage = job.stage.capitalize() or STAGES["read"][0]
 

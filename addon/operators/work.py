@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import bpy
-from bpy.types import Context, Event, Object
+from bpy.types import Context, Event
 
 from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
@@ -182,11 +182,21 @@ def names_of(paths: Sequence[Path]) -> dict[str, object]:
     return {"directory": str(paths[0].parent), "files": [{"name": path.name} for path in paths]}
 
 
-def _add(context: Context, prepared: PreparedAvatar, name: str) -> Object:
-    """Add the avatar in object mode; its mesh alone becomes selected and active."""
+def enter_object_mode(context: Context) -> None:
+    """Leave whatever mode the active object is in."""
     if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
         bpy.ops.object.mode_set(mode="OBJECT")
-    return add_avatar(context, prepared, name)
+
+
+def _add(context: Context, prepared: PreparedAvatar, name: str) -> None:
+    """Add the avatar, whole or not at all; its mesh alone becomes selected and active."""
+    enter_object_mode(context)
+    known = set(bpy.data.user_map())
+    try:
+        add_avatar(context, prepared, name)
+    except Exception:
+        bpy.data.batch_remove(set(bpy.data.user_map()) - known)
+        raise
 
 
 def _show(context: Context, text: str | None) -> None:
