@@ -40,6 +40,7 @@ def add_shape_keys(mesh: Object, keys: Sequence[PreparedKey]) -> None:
         key = mesh.shape_key_add(name=prepared.name, from_mix=False)
         key.data.foreach_set("co", prepared.positions.ravel())
         key.slider_min, key.slider_max = prepared.range
+        key.value = 0.0  # Blender 5.0 begins with 1
 
 
 def add_drivers(mesh: Object, armature: Object, keys: Sequence[PreparedKey]) -> None:
