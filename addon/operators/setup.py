@@ -224,7 +224,6 @@ def begin(wheels_folder: str) -> LikenessError | None:
     """Start a setup and follow it, or return why it cannot be."""
     global running, last_error
     if not wheels_folder and not bpy.app.online_access:
-        last_error = OFFLINE
         return OFFLINE
     session.stop()  # its files are about to change
     last_error = None

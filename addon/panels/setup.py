@@ -127,27 +127,18 @@ def _draw_state(column: bpy.types.UILayout, view: EngineView, context: bpy.types
 def _draw_error(box: bpy.types.UILayout, error: LikenessError, context: bpy.types.Context) -> None:
     _draw_text(box, error.message, context, icon="ERROR")
     _draw_text(box, error.remedy, context)
-    if error.code == operators.OFFLINE.code:
-        _draw_network_button(box)
 
 
 def _draw_setup(column: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
-    if not bpy.app.online_access:
-        if operators.last_error is None or operators.last_error.code != operators.OFFLINE.code:
-            _draw_text(
-                column, f"{operators.OFFLINE.message} {operators.OFFLINE.remedy}", context, icon="INTERNET_OFFLINE"
-            )
-            _draw_network_button(column)
+    if bpy.app.online_access:
+        _draw_text(column, "Fetches about 0.5 GB; takes 2.1 GB of disk.", context)
     else:
-        _draw_text(column, "Fetches about 1 GB, takes 2.5 GB of disk.", context)
+        _draw_text(column, f"{operators.OFFLINE.message} {operators.OFFLINE.remedy}", context, icon="INTERNET_OFFLINE")
+        column.operator("screen.userpref_show", text="Open Preferences", icon="PREFERENCES").section = "SYSTEM"
     row = column.row()
     row.scale_y = 1.5
     row.operator("likeness.setup_engine", text=text, icon="IMPORT")
     column.operator("likeness.install_engine_from_folder", icon="FILE_FOLDER")
-
-
-def _draw_network_button(column: bpy.types.UILayout) -> None:
-    column.operator("screen.userpref_show", text="Open Preferences", icon="PREFERENCES").section = "SYSTEM"
 
 
 def _draw_restart(column: bpy.types.UILayout, view: EngineView) -> None:
