@@ -1,10 +1,10 @@
 """Every conversion between Blender's axes, units and colours and the engine's, in pairs; no bpy.
 
-Convention: head space is FLAME's (x to the subject's left, y up, z out of the face, metres); Blender's is x, -z, y of it,
-so that a face looks along -Y and stands along Z. Worked example: a point 1 m before the face, (0, 0, 1), lies at
-(0, -1, 0) in Blender. Bones have axes of their own: root and neck point up and keep head space's axes; jaw and eyes point
-out of the face, with local axes (x, z, -y) of head space. A proper rotation everywhere, so that what is stored in a
-triangle's frame is the same on both sides.
+Convention: head space is FLAME's (x to the subject's left, y up, z out of the face, metres); Blender's is x, -z, y
+of it, so that a face looks along -Y and stands along Z. Worked example: a point 1 m before the face, (0, 0, 1),
+lies at (0, -1, 0) in Blender. Bones have axes of their own: root and neck point up and keep head space's axes; jaw
+and eyes point out of the face, with local axes (x, z, -y) of head space. A proper rotation everywhere, so that what
+is stored in a triangle's frame is the same on both sides.
 """
 
 from __future__ import annotations

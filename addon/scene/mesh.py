@@ -38,7 +38,7 @@ def add_shape_keys(mesh: Object, keys: Sequence[PreparedKey]) -> None:
     mesh.shape_key_add(name="Basis", from_mix=False)
     for prepared in keys:
         key = mesh.shape_key_add(name=prepared.name, from_mix=False)
-        key.data.foreach_set("co", prepared.positions.ravel())
+        key.points.foreach_set("co", prepared.positions.ravel())  # far faster than `data`
         key.slider_min, key.slider_max = prepared.range
         key.value = 0.0  # Blender 5.0 begins with 1
 
