@@ -174,6 +174,8 @@ def _known_avatars(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     found = avatars(scene)
     names = [(mesh.name, mesh.library.filepath if mesh.library else None, mesh.session_uid) for mesh in found]
     _listed[scene.session_uid] = (state.current.changes, names)
+    if _overlay is not None and _overlay.painter.loaded - {uid for _, _, uid in names}:
+        _overlay.painter.keep({item.session_uid for item in bpy.data.objects})
     return found
 
 

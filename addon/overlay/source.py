@@ -37,7 +37,10 @@ class Posed:
 
 
 def posed(mesh: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Posed:
-    """Read an avatar's evaluated mesh and settings. Errors: InputError `overlay.mode`, `overlay.mesh`, `overlay.splats`."""
+    """Read an avatar's evaluated mesh and settings.
+
+    Errors: InputError `overlay.mode`, `overlay.mesh`, `overlay.splats`.
+    """
     settings = mesh.likeness
     if mesh.mode == "EDIT":  # the evaluated mesh has no vertices then
         raise InputError("overlay.mode", f"{mesh.name} is in Edit Mode.", "Its splats come back in Object Mode.")

@@ -52,6 +52,11 @@ class SplatPainter:
         """Read this avatar's points again the next time."""
         self._loaded.pop(uid, None)
 
+    @property
+    def loaded(self) -> set[int]:
+        """The avatars whose Gaussians are on the graphics card, by session_uid."""
+        return set(self._loaded)
+
     def keep(self, uids: set[int]) -> None:
         """Free the Gaussians of all other avatars."""
         for uid in self._loaded.keys() - uids:

@@ -35,7 +35,7 @@ class State:
     files: int = 0
     """Raised when objects may have been exchanged altogether: another file, undo, redo."""
     changes: int = 0
-    """Raised by every update of the dependency graph outside playback."""
+    """Raised by every update of the dependency graph but those of playback, which only moves things."""
     geometry: Counter[int] = field(default_factory=Counter)
     """How often each object's or datablock's geometry has changed, by session_uid."""
     transforms: int = 0
@@ -77,7 +77,7 @@ def exchange() -> None:
 def note_updates(depsgraph: bpy.types.Depsgraph, *, playback: bool) -> None:
     """Take in what the dependency graph has just evaluated."""
     current.transforms += 1
-    if not playback:
+    if not playback or depsgraph.id_type_updated("COLLECTION"):  # objects may come with a change of frame
         current.changes += 1
     for update in depsgraph.updates:
         if update.is_updated_geometry:

@@ -1,4 +1,4 @@
-"""An avatar in Blender from plain arrays, and views of it; imported by the overlay's scripts, which run inside Blender."""
+"""An avatar in Blender from plain arrays, and views of it; for the overlay's scripts, which run inside Blender."""
 
 from __future__ import annotations
 

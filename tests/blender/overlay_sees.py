@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 import overlay_scene
+from addon.overlay import state
 from mathutils import Euler
 from overlay_window import Steps, Viewport, run
 
 from addon import handlers
-from addon.overlay import state
 
 ARRAYS, FOLDER = (Path(name) for name in sys.argv[sys.argv.index("--") + 1 :][:2])
 MODES = (

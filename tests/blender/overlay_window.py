@@ -64,7 +64,9 @@ def run(steps: Callable[[Viewport, dict[str, object]], Steps], output: Path) -> 
                 viewport.clear()
                 started.append(steps(viewport, report))
                 return 0.5
-            return next(started[0])
+            wait = next(started[0])
+            output.write_text(json.dumps(report, indent=1))  # what there is, should the rest hang
+            return wait
         except StopIteration:
             report["done"] = True
         except Exception:
