@@ -1,0 +1,109 @@
+"""The overlay's numbers: texels, shares, and the order of drawing. No gpu, no bpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from addon.overlay import layout, order
+from addon.overlay.layout import Gaussians
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def make(count: int, *, vertices: int = 40, seed: int = 0) -> tuple[Gaussians, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    corners = np.array([rng.permutation(vertices)[:3] for _ in range(count)], np.int32)
+    positions = rng.normal(size=(vertices, 3)).astype(np.float32)
+    values = [rng.normal(size=(count, *shape)).astype(np.float32) for shape in ((3,), (3, 3), (), (3,))]
+    return Gaussians(positions[corners].mean(axis=1), corners, *values), positions
+
+
+def exact_depths(gaussians: Gaussians, positions: np.ndarray, row: np.ndarray) -> np.ndarray:
+    a, b, c = np.moveaxis(positions[gaussians.corners].astype(np.float64), 1, 0)
+    normal = np.cross(b - a, c - a)
+    frame = np.stack([b - a, c - a, normal / np.sqrt(np.linalg.norm(normal, axis=1, keepdims=True))], axis=2)
+    return (a + np.einsum("nij,nj->ni", frame, gaussians.local_mean)) @ row
+
+
+def indices(packed: layout.Packed, gaussians: Gaussians) -> np.ndarray:
+    """Find out which Gaussian each packed one is, by its mean."""
+    means = {mean.tobytes(): i for i, mean in enumerate(gaussians.local_mean)}
+    return np.array([means[texels[1, :3].tobytes()] for texels in packed.texels])
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), count=st.integers(1, 200))
+def test_texels_hold_what_the_shader_reads(seed: int, count: int) -> None:
+    gaussians, _ = make(count, seed=seed)
+    packed = layout.pack(gaussians)
+    which = indices(packed, gaussians)
+    assert sorted(which) == list(range(count))
+    assert np.array_equal(packed.texels[:, 0, :3], gaussians.corners[which])
+    assert np.array_equal(packed.texels[:, 0, 3], gaussians.opacities[which])
+    assert np.array_equal(packed.texels[:, 1:, 3], gaussians.colors[which])
+    xx, xy, xz, yy, yz, zz = (*packed.texels[:, 2, :3].T, *packed.texels[:, 3, :3].T)
+    covariance = np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=1).reshape(-1, 3, 3)
+    basis = gaussians.local_basis[which].astype(np.float64)
+    np.testing.assert_allclose(covariance, basis @ basis.transpose(0, 2, 1), rtol=1e-5, atol=1e-6)
+    assert np.array_equal(packed.corners[packed.triangle], gaussians.corners[which])
+    assert (np.diff(packed.triangle) >= 0).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), row=st.tuples(*[st.floats(-2, 2)] * 3).filter(lambda row: max(map(abs, row)) > 0.1))
+def test_far_splats_come_first(seed: int, row: tuple[float, float, float]) -> None:
+    gaussians, positions = make(300, seed=seed)
+    packed = layout.pack(gaussians)
+    drawn = indices(packed, gaussians)[order.draw_order(packed, positions, np.array(row))]
+    depths = exact_depths(gaussians, positions, np.array(row))
+    assert sorted(drawn) == list(range(300))
+    assert (np.diff(depths[drawn]) > -1e-5 * np.ptp(depths)).all()
+
+
+def test_order_of_equal_and_of_broken_depths() -> None:
+    gaussians, positions = make(50)
+    packed = layout.pack(gaussians)
+    for vertices in (np.zeros_like(positions), np.full_like(positions, np.nan)):
+        assert sorted(order.draw_order(packed, vertices, np.array([0, 0, 1.0]))) == list(range(50))
+
+
+def test_the_nearest_step_does_not_wrap_around() -> None:
+    steps = order._steps(np.linspace(-3.7, 11.3, 1001, dtype=np.float32))
+    assert (np.diff(steps.astype(np.int64)) > 0).all()
+    assert steps.max() >> order.LOW_BITS < 1 << 16
+
+
+@settings(deadline=None, max_examples=20)
+@given(count=st.integers(1, 500), first=st.floats(0.05, 1), second=st.floats(0.05, 1))
+def test_a_smaller_share_is_part_of_a_larger_one(count: int, first: float, second: float) -> None:
+    gaussians, _ = make(count)
+    few, many = (set(indices(layout.pack(gaussians, share), gaussians)) for share in sorted((first, second)))
+    assert few <= many
+    assert len(few) == layout.kept_count(count, min(first, second)) >= 1
+
+
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
+def test_a_share_is_widened_and_spread_evenly(share: float) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(size=(8000, 3)).astype(np.float32)
+    kept = points[layout.evenly_spread(points)[: layout.kept_count(8000, share)]]
+    counts = np.histogramdd(kept, bins=4, range=[(0, 1)] * 3)[0]
+    wanted = np.histogramdd(points, bins=4, range=[(0, 1)] * 3)[0] * share
+    assert np.abs(counts - wanted).max() < 4  # chance alone would be off by three times the root of it
+    gaussians, _ = make(400)
+    packed = layout.pack(gaussians, share)
+    basis = gaussians.local_basis[indices(packed, gaussians)].astype(np.float64)
+    np.testing.assert_allclose(packed.texels[:, 2, 0], (basis[:, 0] ** 2).sum(axis=1) / share, rtol=1e-4)
+
+
+@given(st.integers(1, 5000))
+def test_every_point_comes_once(count: int) -> None:
+    points = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
+    assert np.array_equal(np.sort(layout.evenly_spread(points)), np.arange(count))
+
+
+def test_rows_are_filled_up() -> None:
+    rows = layout.padded_rows(np.arange(layout.WIDTH + 5, dtype=np.float32)[:, None])
+    assert rows.shape == (2, layout.WIDTH, 1)
+    assert rows[1, 4, 0] == layout.WIDTH + 4
+    assert not rows[1, 5:].any()

@@ -1,0 +1,81 @@
+"""What the overlay must show, from the engine's own rasterizer; runs beside Blender, not in it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from likeness.binding.affine import pose_reference
+from likeness.contract.avatar import Avatar, BoundGaussians
+from likeness.rendering.api import rasterize
+
+TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
+SHOWN_ALPHA = 1 / 255
+
+
+def arrays_of(avatar: Avatar, vertices: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Return what overlay_scene.add_avatar wants, without triangles that have no area."""
+    rig, bound = avatar.rig, avatar.gaussians
+    points = rig.v_neutral if vertices is None else vertices
+    edges = points[rig.faces[:, 1:]] - points[rig.faces[:, :1]]
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    kept = area[bound.triangle] > 1e-9
+    return {
+        "vertices": points,
+        "faces": rig.faces[: rig.head_triangles],
+        "triangle_corners": rig.faces[bound.triangle][kept],
+        "local_mean": bound.local_mean[kept],
+        "local_basis": bound.local_basis[kept],
+        "opacity": bound.opacities[kept],
+        "color": bound.colors[kept],
+        "shape": 5 * rig.shapedirs[:, :, 0],
+    }
+
+
+def expected(
+    arrays: dict[str, np.ndarray], matrix_world: np.ndarray, view: np.ndarray, window: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """Return the engine's picture, premultiplied (H,W,4), for Blender's matrices of a perspective view."""
+    count = len(arrays["opacity"])
+    corners = arrays["triangle_corners"].astype(np.int32)
+    bound = BoundGaussians(
+        np.arange(count, dtype=np.int32), arrays["local_mean"], arrays["local_basis"], arrays["opacity"],
+        arrays["color"], np.zeros(count, np.int32),
+    )  # fmt: skip
+    means, covariances = pose_reference(bound, arrays["vertices"] @ TO_BLENDER.T, corners)
+    linear = matrix_world[:3, :3]
+    means, covariances = means @ linear.T + matrix_world[:3, 3], linear @ covariances @ linear.T
+    camera = np.diag([1.0, -1.0, -1.0, 1.0]) @ view
+    drawn = rasterize(
+        *(_tensor(values) for values in (means, covariances, arrays["opacity"], arrays["color"], camera)),
+        _tensor(pinhole(window, size)), *size,
+    )  # fmt: skip
+    return torch.cat([drawn.rgb, drawn.alpha[..., None]], -1).numpy()
+
+
+def pinhole(window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return K of a window matrix, pixels, the origin at the top left."""
+    width, height = size
+    return np.array(
+        [
+            [window[0, 0] * width / 2, 0, (1 - window[0, 2]) * width / 2],
+            [0, window[1, 1] * height / 2, (1 + window[1, 2]) * height / 2],
+            [0, 0, 1],
+        ]
+    )
+
+
+def over(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Lay a premultiplied picture over a background as Blender lays its overlay: with a power of 2.2."""
+    alpha = np.where(picture[..., 3:] >= SHOWN_ALPHA, picture[..., 3:], 0.0)
+    color = picture[..., :3] / np.maximum(picture[..., 3:], SHOWN_ALPHA)
+    return (alpha * np.clip(color, 0, 1) ** 2.2 + (1 - alpha) * background**2.2) ** (1 / 2.2)
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """Return decibels for values in 0..1."""
+    return float(-10 * np.log10(max(((first - second) ** 2).mean(), 1e-20)))
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
