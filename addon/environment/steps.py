@@ -14,7 +14,7 @@ from likeness.contract.errors import LikenessError
 from . import mirrors, problems, pythons, uv
 from .process import Outcome, Runner, clean_environment
 from .removal import delete
-from .state import CACHE, ENVIRONMENT, PYTHONS, Bundle, Marker, environment_python, file_hash
+from .state import CACHE, ENVIRONMENT, MARKER, PYTHONS, Bundle, Marker, environment_python, file_hash
 
 GSPLAT = "gsplat>=1.5"
 _INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_TORCH_BACKEND")
@@ -156,6 +156,7 @@ class Steps:
     def _check(self) -> None:
         outcome = self._runner.run([self.python, "-I", "-m", "likeness.cli", "doctor"], self._environment)
         if outcome.code:
+            delete(self._folder / MARKER)
             raise problems.check_failed(outcome.lines, self._folder)
         found = dict(line.split()[1:3] for line in outcome.lines if line.startswith("ok") and len(line.split()) > 2)
         bundle = self._wish.bundle

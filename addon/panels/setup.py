@@ -131,7 +131,7 @@ def _draw_error(box: bpy.types.UILayout, error: LikenessError, context: bpy.type
 
 def _draw_setup(column: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
     if bpy.app.online_access:
-        _draw_text(column, "Fetches about 0.5 GB; takes 2.1 GB of disk.", context)
+        _draw_text(column, "Fetches about 0.6 GB; takes 2.1 GB of disk.", context)
     else:
         _draw_text(column, f"{operators.OFFLINE.message} {operators.OFFLINE.remedy}", context, icon="INTERNET_OFFLINE")
         column.operator("screen.userpref_show", text="Open Preferences", icon="PREFERENCES").section = "SYSTEM"

@@ -293,6 +293,13 @@ def test_a_broken_engine_is_no_engine(fakes, folder, monkeypatch):
     assert state_of(folder, bundle(fakes)) == State.INCOMPLETE
 
 
+def test_an_engine_that_broke_later_is_no_longer_ready(fakes, folder, monkeypatch):
+    run(folder, wish(fakes))
+    monkeypatch.setenv("FAKE_DOCTOR", "broken")
+    assert run(folder, wish(fakes)).error.code == "setup.check"
+    assert state_of(folder, bundle(fakes)) == State.INCOMPLETE
+
+
 def test_two_blenders_do_not_work_in_one_folder(fakes, folder):
     folder.mkdir()
     with locking.locked(folder):
