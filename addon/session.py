@@ -151,6 +151,9 @@ def redraw() -> None:
 
 
 def _start() -> None:
+    settings, chosen = bpy.context.window_manager.likeness, preferences.get_preferences()
+    if chosen and not settings.is_property_set("quality"):
+        settings.quality = chosen.quality
     try:
         client()
     except LikenessError:

@@ -105,7 +105,7 @@ class CreateAvatarOperator(AvatarMaker, Operator):
         head = self.head if self.head == "open" else bpy.path.abspath(self.head)
         choice = {"quality": self.quality, "head": head, "face": self.face or None}
         choice["device"] = settings.device if settings else "auto"
-        return Work(lambda work: _make(work, client, path, choice))
+        return Work(lambda work: make(work, client, path, choice))
 
 
 class ChoosePhoto(Operator):
@@ -181,7 +181,7 @@ def panel_choices(settings: SessionProperties) -> dict[str, object]:
     return {"quality": settings.quality, "head": head, "face": settings.face}
 
 
-def _make(work: Work[Made], client: EngineClient, path: Path, choice: dict[str, object]) -> Made:
+def make(work: Work[Made], client: EngineClient, path: Path, choice: dict[str, object]) -> Made:
     """Read the photograph, have the engine make an avatar of it, and prepare that; runs in the work's thread."""
     work.stage = STAGES["read"][0]
     portrait = read_photo(path)

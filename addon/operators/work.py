@@ -15,6 +15,7 @@ from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
 
 from .. import session
+from ..scene import find
 from ..scene.build import add_avatar
 from ..scene.prepare import PreparedAvatar
 
@@ -125,7 +126,10 @@ class AvatarMaker:
             _show(context, f"{self.work.stage} {self.work.fraction:.0%}    Esc: Cancel")
             return {"PASS_THROUGH"}
         self._leave(context)
+        is_first = not find.avatars(context.scene)
         ended = self._conclude(context, self.work, self.path)
+        if is_first and ended == {"FINISHED"}:
+            _frame(context)
         if self.rest and not self.work.cancelled:
             self.invoke_for(self.rest)
         return ended
@@ -197,6 +201,17 @@ def _add(context: Context, prepared: PreparedAvatar, name: str) -> None:
     except Exception:
         bpy.data.batch_remove(set(bpy.data.user_map()) - known)
         raise
+
+
+def _frame(context: Context) -> None:
+    """Turn the 3D view to the avatar, which is small in a new scene; a view through a camera stays."""
+    area = context.area
+    if area is None or area.type != "VIEW_3D" or area.spaces.active.region_3d.view_perspective == "CAMERA":
+        return
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with context.temp_override(area=area, region=region):
+        if bpy.ops.view3d.view_selected.poll():
+            bpy.ops.view3d.view_selected()
 
 
 def _show(context: Context, text: str | None) -> None:

@@ -26,6 +26,8 @@ REPAIRS = (
 """What helps against errors whose codes begin so; the first that fits."""
 HEAD_NAMES = {"open": "Open Head"}
 THUMBNAIL_SCALE = 7.0
+DISMISS = 24
+"""Width of the button that dismisses a message, pixels at scale 1."""
 
 _thumbnails: bpy.utils.previews.ImagePreviewCollection | None = None
 
@@ -121,9 +123,10 @@ def _is_about_several_faces() -> bool:
 
 def _draw_create(layout: UILayout, settings: SessionProperties) -> None:
     reason = _missing(settings)
+    failure = session.status().error
     row = layout.row()
     row.scale_y = 1.8
-    row.enabled = not reason
+    row.enabled = not reason and (failure is None or failure.code != "engine.none")  # which is said further below
     row.operator("likeness.create_avatar", text="Create", icon="OUTLINER_OB_ARMATURE")
     if reason:
         row = layout.row()
@@ -136,10 +139,7 @@ def _missing(settings: SessionProperties) -> str:
     """Say what Create still needs; empty if nothing."""
     if not settings.photo:
         return "Choose a photo first"
-    if settings.head == "file" and not settings.head_file:
-        return "Choose a FLAME file first"
-    error = session.status().error
-    return "The engine is not set up" if error and error.code == "engine.none" else ""
+    return "Choose a FLAME file first" if settings.head == "file" and not settings.head_file else ""
 
 
 def _draw_progress(layout: UILayout, work: session.Work) -> None:
@@ -162,12 +162,14 @@ def _draw_messages(layout: UILayout, context: Context) -> None:
 def _draw_message(layout: UILayout, context: Context, text: str, icon: str) -> UILayout:
     row = layout.box().row()
     column = row.column()
-    draw_text(column, context, text, icon)
+    draw_text(column, context, text, icon, beside=DISMISS)
     row.operator("likeness.dismiss", text="", icon="X", emboss=False)
     return column
 
 
 def _draw_repair(layout: UILayout, error: LikenessError) -> None:
+    if error.code == "engine.version" and "add-on" in error.remedy:
+        return  # it is not the engine that is too old
     for codes, operator, text, icon in REPAIRS:
         if error.code.startswith(codes):
             layout.operator(operator, text=text, icon=icon)
@@ -216,7 +218,10 @@ def _draw_display(layout: UILayout, avatar: AvatarProperties) -> None:
 def _draw_rig(layout: UILayout, context: Context, mesh: Object) -> None:
     posing = context.mode == "POSE" and context.object == find.armature_of(mesh)
     text = "Back to Mesh" if posing else "Pose Bones"
-    layout.operator("likeness.select_rig", text=text, icon="POSE_HLT", depress=posing)
+    row = layout.row(align=True)
+    row.operator("likeness.select_rig", text=text, icon="POSE_HLT", depress=posing)
+    row.operator_context = "INVOKE_REGION_WIN"
+    row.operator("view3d.view_selected", text="", icon="ZOOM_SELECTED")
     avatar = mesh.likeness
     column = layout.column(align=True)
     column.active = False

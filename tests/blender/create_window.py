@@ -109,6 +109,7 @@ def steps() -> Iterator[float]:
         yield TICK
     report["cancel_seconds"] = time.monotonic() - begun
     report["cancelled_clean"] = dump() == before
+    yield 0.5
     picture("c-cancelled")
     invoke()
     yield from until_idle("d-create")
@@ -117,14 +118,12 @@ def steps() -> Iterator[float]:
     after = dump()
     report["active"] = after["active"]
     report["error"] = str(session.last_error or "")
-    with view():
-        bpy.ops.ed.undo()
-    yield 0.5
+    press("ctrl+z")
+    yield 1.0
     report["undone"] = dump() == before
     picture("f-undone")
-    with view():
-        bpy.ops.ed.redo()
-    yield 0.5
+    press("ctrl+shift+z")
+    yield 1.0
     report["redone"] = dump() == after
     picture("g-redone")
     yield from disturbances()
@@ -134,8 +133,7 @@ def disturbances() -> Iterator[float]:
     """Undo, then load another file, while an avatar is on its way."""
     invoke()
     yield 0.5
-    with view():
-        bpy.ops.ed.undo()
+    press("ctrl+z")
     yield from until_idle("h-undo")
     report["after_undo"] = sorted(item.name for item in bpy.data.objects)
     yield 0.3
@@ -144,6 +142,8 @@ def disturbances() -> Iterator[float]:
     bpy.ops.wm.read_homefile(use_empty=True)
     yield 1.0
     report["after_load"] = session.work is None and not bpy.data.objects
+    report["photo_after_load"] = bpy.context.window_manager.likeness.photo
+    bpy.context.window_manager.likeness.photo = str(PHOTO)
     invoke()
     yield from until_idle("i-again")
     yield 0.5
