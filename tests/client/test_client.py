@@ -137,7 +137,8 @@ def test_jobs_sent_while_it_starts_wait_and_starting_twice_starts_once(client_of
     assert job.wait(PATIENCE) and job.result and pid_of(client) == first
 
 
-def test_a_failing_then_fails_the_job_alone(client_of):
+def test_a_failing_then_fails_the_job_alone(client_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     client = client_of("good")
     client.start()
 

@@ -37,12 +37,13 @@ LONG_ENOUGH = server.GRACE + 3
 class Engine:
     """A running engine and both ends of its conversation."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, folder: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(QUICK), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=os.environ | {"TMPDIR": str(folder)},
         )
         self.watchdog = threading.Timer(60, self.process.kill)
         self.watchdog.start()
@@ -72,11 +73,11 @@ class Engine:
 
 
 @pytest.fixture
-def start():
+def start(tmp_path):
     engines = []
 
     def make(*arguments: str, ready: bool = True) -> Engine:
-        engine = Engine(*arguments)
+        engine = Engine(*arguments, folder=tmp_path)
         engines.append(engine)
         if ready:
             engine.say(Hello(PROTOCOL_VERSION, "0.1.0"))
