@@ -1,5 +1,10 @@
 # make demo [PORTRAIT=me.jpg]   sets up .venv and writes demo/: avatar, sheet, orbit video, talking-controls video
-# make test                     sets up .venv and runs the tests
+# make test                     sets up what the tests need and runs them: test-engine, test-addon and test-blender in turn
+# make test-engine              contract, engine and client, without any Blender
+# make test-addon               the add-on under the bpy wheels in .venv-bpy (make bpy)
+# make test-blender             the extension in the real Blenders of this machine; says what it skipped
+# make extension                builds dist/likeness-VERSION.zip, with BLENDER=/path/to/blender or the bpy wheel's tool
+# make blenders                 makes Blenders to test with in a root of their own (Debian, as root; SUITE=sid for newer)
 # make setup [CUDA=1]           sets up .venv alone; CUDA=1 takes the CUDA build of torch, and gsplat
 # make bench | lint | head      measure; check the style; rebuild Open Head from the MakeHuman data
 #
@@ -25,13 +30,39 @@ TORCH_BUILD := cpu
 endif
 endif
 
-.PHONY: demo test bench lint head setup setup-test clean
+BPY_VERSIONS := 4.2 5.0
+
+.PHONY: demo test test-engine test-addon test-blender extension bpy blenders bench lint head setup setup-test clean
 
 demo: setup
 	$(BIN)/python -m likeness.cli.demo $(if $(PORTRAIT),"$(PORTRAIT)") -o demo
 
-test: setup-test
+test: test-engine test-addon test-blender
+
+test-engine: setup-test
 	$(BIN)/python -m pytest
+
+test-addon: bpy
+	@for version in $(BPY_VERSIONS); do echo "== bpy $$version"; \
+		.venv-bpy/$$version/bin/python -m pytest --confcutdir tests/addon tests/addon || exit 1; done
+
+test-blender: setup-test extension
+	$(BIN)/python -m pytest --confcutdir tests/blender -rs tests/blender
+
+extension: setup-test $(if $(BLENDER)$(LIKENESS_BLENDER),,bpy)
+	BLENDER="$(BLENDER)" $(BIN)/python tests/blender/build_extension.py
+
+bpy: $(BPY_VERSIONS:%=.venv-bpy/%/.ready)
+
+.venv-bpy/%/.ready: requirements-bpy-%.lock
+	@echo "Installing bpy $* into .venv-bpy/$* (about 350 MB to fetch)"
+	$(PYTHON) -m venv .venv-bpy/$*
+	.venv-bpy/$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@echo "$(CURDIR)/engine" > "$$(echo .venv-bpy/$*/lib/python*/site-packages)/likeness-engine.pth"
+	@touch $@
+
+blenders:
+	tests/blender/sandbox make
 
 bench: setup-test
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -1,7 +1,7 @@
 """Builds likeness-VERSION.zip in dist/ with Blender's own `extension build`, and has it validated; `make extension`.
 
-Blender is the program that BLENDER or LIKENESS_BLENDER names, or `blender` on the PATH; without one, the same program as
-the bpy wheel brings it is run (`make bpy`).
+Blender is the program that BLENDER or LIKENESS_BLENDER names, or `blender` on the PATH; without one, the same
+program as the bpy wheel brings it is run (`make bpy`).
 """
 
 from __future__ import annotations
