@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import bpy
-from bpy.types import Collection, Context, Object
+import numpy as np
+from bpy.types import Collection, Context, Object, VertexGroup
 from mathutils import Vector
 
 from .prepare import PreparedBone
@@ -34,11 +35,18 @@ def bind_mesh(mesh: Object, armature: Object, bones: Sequence[PreparedBone]) -> 
     """Let the armature move the mesh by the bones' weights, as linear blend skinning."""
     for bone in bones:
         group = mesh.vertex_groups.new(name=bone.name)
-        for index in bone.weights.nonzero()[0].tolist():
-            group.add((index,), float(bone.weights[index]), "REPLACE")
+        _set_weights(group, bone.weights)
     modifier = mesh.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     mesh.parent = armature
+
+
+def _set_weights(group: VertexGroup, weights: np.ndarray) -> None:
+    """Fill a group. Most vertices follow one bone alone: those at once, because every call into Blender costs."""
+    group.add(np.flatnonzero(weights == 1).tolist(), 1.0, "REPLACE")
+    shared = np.flatnonzero((weights != 0) & (weights != 1))
+    for index, weight in zip(shared.tolist(), weights[shared].tolist(), strict=True):
+        group.add((index,), weight, "REPLACE")
 
 
 def _add_bone(armature: Object, prepared: PreparedBone) -> None:

@@ -15,7 +15,11 @@ QUATERNION = {"w": "ROT_W", "x": "ROT_X", "y": "ROT_Y", "z": "ROT_Z"}
 
 
 def make_mesh(name: str, prepared: PreparedAvatar) -> Mesh:
-    """Make the mesh at rest. The scaffold's vertices carry hair and torso; they have no faces."""
+    """Make the mesh at rest.
+
+    The scaffold's vertices carry hair and torso. They have no faces and are hidden, so that edit mode shows no dots
+    round the head and does not select them.
+    """
     mesh = bpy.data.meshes.new(name)
     faces = prepared.faces
     mesh.vertices.add(len(prepared.vertices))
@@ -28,6 +32,7 @@ def make_mesh(name: str, prepared: PreparedAvatar) -> Mesh:
     uv.data.foreach_set("uv", np.ascontiguousarray(prepared.uv, np.float32).ravel())
     _add_colors(mesh, prepared.vertex_colors)
     mesh.update(calc_edges=True)
+    mesh.vertices.foreach_set("hide", np.bincount(faces.ravel(), minlength=len(prepared.vertices)) == 0)
     mesh.shade_smooth()
     mesh.materials.append(_material(name))
     return mesh

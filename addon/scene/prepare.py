@@ -106,14 +106,14 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def _bones(rig: Rig) -> tuple[PreparedBone, ...]:
-    """Lay out the bones: root and neck up to the next joint, the jaw to under the chin, eyes out of the face."""
+    """Lay out the bones: root and neck up to the next joint, the jaw forward as far as its chin, eyes out of the face."""
     up, forward = np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
     root, neck, jaw, *_ = rig.joints.astype(float)
-    lips = float(rig.v_neutral[: rig.head_vertices, 2].max())
+    chin = rig.v_neutral[rig.lbs_weights[:, 2] > 0.5, 2].max(initial=-np.inf)
     reach = {
         "root": up * max(neck[1] - root[1], 0.03),
         "neck": up * max(jaw[1] - neck[1], 0.03),
-        "jaw": forward * max(lips - jaw[2], 0.03),
+        "jaw": forward * max(chin - jaw[2], 0.03),
         "left_eye": forward * 0.04,
         "right_eye": forward * 0.04,
     }
