@@ -26,9 +26,11 @@ def main(arrays: Path, views: Path, pictures: Path) -> None:
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     mesh = overlay_scene.add_avatar(dict(np.load(arrays)))
+    mesh.parent = bpy.data.objects.new("Carrier", None)
+    bpy.context.scene.collection.objects.link(mesh.parent)
     given, drawn = dict(np.load(views)), {}
     for name in sorted(key.removesuffix("_view") for key in given if key.endswith("_view")):
-        mesh.matrix_world = Matrix(given[f"{name}_world"].tolist())
+        mesh.matrix_parent_inverse = Matrix(given[f"{name}_world"].tolist())  # alone keeps a shear
         mesh.likeness.share = float(given[f"{name}_share"])
         view, window = (Matrix(given[f"{name}_{kind}"].tolist()) for kind in ("view", "window"))
         drawn[name] = draw_offscreen(mesh, view, window, *given[f"{name}_size"].tolist())
