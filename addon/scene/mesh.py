@@ -79,7 +79,8 @@ def _add_colors(mesh: Mesh, colors: np.ndarray) -> None:
 def _material(name: str) -> Material:
     """Make a material with the photograph's colours, so that the bare mesh is recognised too."""
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if material.node_tree is None:  # before Blender 5
+        material.use_nodes = True
     nodes = material.node_tree.nodes
     colors = nodes.new("ShaderNodeVertexColor")
     colors.layer_name = COLOR_ATTRIBUTE

@@ -106,7 +106,7 @@ def _range(name: str) -> tuple[float, float]:
 
 
 def _bones(rig: Rig) -> tuple[PreparedBone, ...]:
-    """Lay out the bones: root and neck up to the next joint, the jaw forward as far as its chin, eyes out of the face."""
+    """Lay out the bones: root and neck up to the next joint, the jaw forward as far as its chin, eyes forward too."""
     up, forward = np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
     root, neck, jaw, *_ = rig.joints.astype(float)
     chin = rig.v_neutral[rig.lbs_weights[:, 2] > 0.5, 2].max(initial=-np.inf)

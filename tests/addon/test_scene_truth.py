@@ -1,4 +1,4 @@
-"""An avatar in Blender against the engine's formulas: the evaluated mesh, the drivers, the points."""
+"""An avatar in Blender against the contract's formulas: the evaluated mesh, the drivers, the points."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
-from addon.conventions import BONE_NAMES, blender_to_head, joint_to_bone_rotation
-from addon.scene.build import add_avatar
-from addon.scene.find import armature_of, avatar_of, avatars, controls, is_intact
+from addon.conventions import BLENDER_FROM_HEAD, blender_to_head
+from addon.scene.find import armature_of, controls
 from addon.scene.prepare import prepare
-from addon.scene.remove import remove_avatar
+from bpy.types import Object
 from create_parts import registered
-from mathutils import Matrix, Quaternion
-from scene_dump import dump
-from whole_avatars import small_avatar
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mathutils import Quaternion
+from scene_parts import COEFFICIENTS, add, assert_follows, evaluated, forward, lively_avatar, pose_randomly, set_pose
 
-from likeness.contract.avatar import JOINT_NAMES, Avatar, BoundGaussians, Rig
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.avatar import BoundGaussians
 
-ROTATION_MODES = ("QUATERNION", "XYZ", "ZXY", "AXIS_ANGLE")
+ROTATION_MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+AVATAR = lively_avatar()
+
+quaternions = st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: np.linalg.norm(q) > 0.1)
+fractions = st.lists(st.floats(0, 1), min_size=len(AVATAR.rig.control_names), max_size=len(AVATAR.rig.control_names))
 
 
 @pytest.fixture(autouse=True)
@@ -29,166 +34,153 @@ def addon_in_an_empty_file() -> Iterator[None]:
         yield
 
 
-def lively_avatar(seed: int = 1) -> Avatar:
-    """Return the small avatar with shapes, correctives, weights and Gaussians of random numbers."""
-    rng = np.random.default_rng(seed)
-    avatar = small_avatar()
-    rig, gaussians = avatar.rig, avatar.gaussians
-    weights = rng.uniform(0, 1, rig.lbs_weights.shape)
-    rig = replace(
-        rig,
-        shapedirs=rng.normal(0, 0.01, rig.shapedirs.shape).astype(np.float32),
-        posedirs=rng.normal(0, 0.01, rig.posedirs.shape).astype(np.float32),
-        lbs_weights=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
+@pytest.fixture
+def mesh() -> Object:
+    return add(AVATAR)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fractions, st.lists(quaternions, min_size=5, max_size=5), st.sampled_from(ROTATION_MODES))
+def test_the_evaluated_mesh_is_the_formulas(mesh, fractions, turns, mode):
+    keys = controls(mesh)
+    values = np.array(
+        [key.slider_min + part * (key.slider_max - key.slider_min) for key, part in zip(keys, fractions, strict=True)]
     )
-    means = rng.normal(0, 0.3, gaussians.local_mean.shape).astype(np.float32)
-    return replace(avatar, rig=rig, gaussians=replace(gaussians, local_mean=means))
-
-
-def forward(rig: Rig, values: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Return the vertices (V, 3) as `likeness.contract.avatar.Rig` says, float64."""
-    feature = (rotations[1:] - np.eye(3)).ravel()
-    shaped = rig.v_neutral + rig.shapedirs @ values + rig.posedirs @ feature
-    turns, origins = [rotations[0]], [rig.joints[0].astype(float)]
-    for joint, parent in list(enumerate(rig.parents))[1:]:
-        turns.append(turns[parent] @ rotations[joint])
-        origins.append(origins[parent] + turns[parent] @ (rig.joints[joint] - rig.joints[parent]))
-    moved = [(shaped - rest) @ turn.T + at for turn, at, rest in zip(turns, origins, rig.joints, strict=True)]
-    return np.einsum("jvc,vj->vc", moved, rig.lbs_weights)
-
-
-def set_pose(mesh: bpy.types.Object, rotations: np.ndarray, mode: str) -> None:
-    for joint, turn in zip(JOINT_NAMES, rotations, strict=True):
-        bone = armature_of(mesh).pose.bones[BONE_NAMES[joint]]
-        bone.rotation_mode = mode
-        bone.matrix_basis = Matrix(joint_to_bone_rotation(joint, turn)).to_4x4()
-
-
-def evaluated(mesh: bpy.types.Object) -> np.ndarray:
-    data = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
-    positions = np.empty((len(data.vertices), 3), np.float32)
-    data.vertices.foreach_get("co", positions.ravel())
-    return positions
-
-
-def random_rotations(rng: np.random.Generator) -> np.ndarray:
-    turns = rng.normal((1, 0, 0, 0), 0.3, (len(JOINT_NAMES), 4))
-    return np.array([Quaternion(turn).normalized().to_matrix() for turn in turns])
-
-
-@pytest.mark.parametrize("mode", ROTATION_MODES)
-@pytest.mark.parametrize("seed", range(3))
-def test_the_evaluated_mesh_is_the_engines(mode, seed):
-    avatar, rng = lively_avatar(seed), np.random.default_rng(seed)
-    mesh = add_avatar(bpy.context, prepare(avatar), "Ada")
-    values, rotations = rng.uniform(0, 1, len(avatar.rig.control_names)), random_rotations(rng)
-    for key, value in zip(controls(mesh), values, strict=True):
+    for key, value in zip(keys, values, strict=True):
         key.value = value
+    rotations = np.array([Quaternion(turn).normalized().to_matrix() for turn in turns])
     set_pose(mesh, rotations, mode)
-    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), forward(avatar.rig, values, rotations), atol=1e-5)
+    expected = forward(AVATAR.rig, values, rotations)
+    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), expected, atol=1e-5)
 
 
-def test_constraints_on_a_bone_move_the_correctives_too():
-    avatar = lively_avatar()
-    mesh = add_avatar(bpy.context, prepare(avatar), "Ada")
-    jaw = armature_of(mesh).pose.bones["jaw"]
-    constraint = jaw.constraints.new("LIMIT_ROTATION")
+def at_rest() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(len(AVATAR.rig.control_names)), np.tile(np.eye(3), (5, 1, 1))
+
+
+def test_a_limit_on_a_bone_moves_the_correctives_too(mesh):
+    constraint = armature_of(mesh).pose.bones["jaw"].constraints.new("LIMIT_ROTATION")
     constraint.use_limit_x, constraint.min_x, constraint.max_x = True, 0.3, 0.3
     constraint.owner_space = "LOCAL"
-    rotations = np.tile(np.eye(3), (5, 1, 1))
+    values, rotations = at_rest()
     rotations[2] = Quaternion((1, 0, 0), 0.3).to_matrix()
-    values = np.zeros(len(avatar.rig.control_names))
-    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), forward(avatar.rig, values, rotations), atol=1e-5)
+    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), forward(AVATAR.rig, values, rotations), atol=1e-5)
 
 
-def test_drivers_need_no_python():
-    mesh = add_avatar(bpy.context, prepare(lively_avatar()), "Ada")
+def test_an_eye_that_looks_at_something_moves_its_correctives(mesh):
+    target = bpy.data.objects.new("Target", None)
+    target.location = (0.5, -0.4, 0.3)
+    bpy.context.scene.collection.objects.link(target)
+    constraint = armature_of(mesh).pose.bones["eye.L"].constraints.new("DAMPED_TRACK")
+    constraint.target, constraint.track_axis = target, "TRACK_Y"
+    values, rotations = at_rest()
+    ahead = blender_to_head(np.array(target.location)) - AVATAR.rig.joints[3]
+    rotations[3] = np.array(_shortest_turn(np.array([0, 0, 1.0]), ahead))
+    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), forward(AVATAR.rig, values, rotations), atol=1e-5)
+
+
+def _shortest_turn(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    axis = np.cross(start, end)
+    angle = np.arctan2(np.linalg.norm(axis), start @ end)
+    return np.array(Quaternion(axis / np.linalg.norm(axis), angle).to_matrix())
+
+
+def test_drivers_need_no_python(mesh):
     drivers = [curve.driver for curve in mesh.data.shape_keys.animation_data.drivers]
     assert len(drivers) == 36
     assert all(driver.is_simple_expression and driver.is_valid for driver in drivers)
 
 
-def test_keys_are_the_controls_in_order_then_the_correctives():
-    avatar = lively_avatar()
-    mesh = add_avatar(bpy.context, prepare(avatar), "Ada")
+def test_the_rig_works_where_scripts_may_not_run(mesh, tmp_path):
+    path = str(tmp_path / "closed.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path, use_scripts=False)
+    assert not bpy.app.autoexec_fail
+    assert_follows(bpy.data.objects["Ada"], AVATAR.rig)
+
+
+def test_keys_are_the_controls_in_order_then_the_correctives(mesh):
     names = [key.name for key in mesh.data.shape_keys.key_blocks]
-    count = len(avatar.rig.control_names)
-    assert names[0] == "Basis" and tuple(names[1 : count + 1]) == avatar.rig.control_names
+    count = len(AVATAR.rig.control_names)
+    assert names[0] == "Basis" and tuple(names[1 : count + 1]) == AVATAR.rig.control_names
     assert all(name.startswith("pose.") for name in names[count + 1 :])
-    assert tuple(key.name for key in controls(mesh)) == avatar.rig.control_names
+    assert tuple(key.name for key in controls(mesh)) == AVATAR.rig.control_names
 
 
-def vectors(splats: bpy.types.Object, name: str) -> np.ndarray:
+def test_ranges_are_one_sided_two_sided_or_a_coefficients(mesh):
+    keys = mesh.data.shape_keys.key_blocks
+    assert (keys["jawOpen"].slider_min, keys["jawOpen"].slider_max) == (0, 1.5)
+    two_sided = [name for name in ARKIT_NAMES if keys[name].slider_min == -1]
+    assert two_sided == [name for name in ARKIT_NAMES if name.startswith(("eyeLook", "jaw")) and name != "jawOpen"]
+    assert all((keys[name].slider_min, keys[name].slider_max) == (-3, 3) for name in COEFFICIENTS)
+    assert all(key.value == 0 for key in keys[1:])
+
+
+def test_a_corrective_never_meets_its_limits(mesh):
+    """R - I has no entry beyond 2; a limit below would flatten a pose."""
+    keys = [key for key in mesh.data.shape_keys.key_blocks if key.name.startswith("pose.")]
+    assert all((key.slider_min, key.slider_max) == (-2, 2) for key in keys)
+
+
+def test_the_mesh_shows_the_head_alone(mesh):
+    rig, data = AVATAR.rig, mesh.data
+    assert len(data.vertices) == len(rig.v_neutral) and len(data.polygons) == rig.head_triangles
+    assert [vertex.hide for vertex in data.vertices] == [False] * 4 + [True] * 3
+    assert mesh.hide_render and not mesh.hide_viewport
+
+
+def test_points_are_at_rest_where_the_gaussians_are(mesh):
+    expected, _ = reposed(AVATAR.rig.v_neutral, AVATAR.rig.faces[AVATAR.gaussians.triangle], AVATAR.gaussians)
+    points = blender_to_head(vectors(mesh.likeness.splats, "position"))
+    np.testing.assert_allclose(points, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_on_the_evaluated_mesh_are_the_gaussians(mesh, seed):
+    truth, splats, rig = pose_randomly(mesh, AVATAR.rig, seed), mesh.likeness.splats, AVATAR.rig
+    means, covariances = reposed(evaluated(mesh), *stored(splats))
+    expected, expected_covariances = reposed(truth, rig.faces[AVATAR.gaussians.triangle], AVATAR.gaussians)
+    np.testing.assert_allclose(blender_to_head(means), expected, atol=1e-5)
+    turned = BLENDER_FROM_HEAD.T @ covariances @ BLENDER_FROM_HEAD
+    np.testing.assert_allclose(turned, expected_covariances, atol=1e-5)
+
+
+def test_opacity_colour_and_part_stay_as_they_are(mesh):
+    attributes, gaussians = mesh.likeness.splats.data.attributes, AVATAR.gaussians
+    np.testing.assert_array_equal([each.value for each in attributes["opacity"].data], gaussians.opacities)
+    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "color"), gaussians.colors)
+    np.testing.assert_array_equal(integers(mesh.likeness.splats, "part"), gaussians.part)
+
+
+def test_a_vertex_has_the_colour_of_the_gaussians_round_it():
+    red = np.tile(np.array([1, 0, 0], np.float32), (len(AVATAR.gaussians.colors), 1))
+    prepared = prepare(replace(AVATAR, gaussians=replace(AVATAR.gaussians, colors=red)))
+    np.testing.assert_allclose(prepared.vertex_colors, np.tile([1, 0, 0], (7, 1)), atol=1e-6)
+
+
+def stored(splats: Object) -> tuple[np.ndarray, BoundGaussians]:
+    """Return the triangles' vertices (N, 3) and the Gaussians as the points' attributes have them."""
+    basis = np.stack([vectors(splats, f"local_basis_{k}") for k in range(3)], axis=2)
+    corners = np.stack([integers(splats, f"vertex_{k}") for k in "abc"], axis=1)
+    return corners, replace(AVATAR.gaussians, local_mean=vectors(splats, "local_mean"), local_basis=basis)
+
+
+def vectors(splats: Object, name: str) -> np.ndarray:
     values = np.empty((len(splats.data.vertices), 3), np.float32)
     splats.data.attributes[name].data.foreach_get("vector", values.ravel())
     return values
 
 
-def integers(splats: bpy.types.Object, name: str) -> np.ndarray:
+def integers(splats: Object, name: str) -> np.ndarray:
     values = np.empty(len(splats.data.vertices), np.int32)
     splats.data.attributes[name].data.foreach_get("value", values)
     return values
 
 
-def reposed(vertices: np.ndarray, triangles: np.ndarray, gaussians: BoundGaussians) -> tuple[np.ndarray, np.ndarray]:
-    """Return means and F B of the Gaussians on these triangles (N, 3)."""
-    a, b, c = (vertices[triangles[:, k]].astype(float) for k in range(3))
+def reposed(vertices: np.ndarray, corners: np.ndarray, gaussians: BoundGaussians) -> tuple[np.ndarray, np.ndarray]:
+    """Return means and covariances of the Gaussians, as `likeness.contract.avatar.BoundGaussians` says."""
+    a, b, c = (vertices[corners[:, k]].astype(float) for k in range(3))
     normal = np.cross(b - a, c - a)
     frame = np.stack([b - a, c - a, normal / np.sqrt(np.linalg.norm(normal, axis=1))[:, None]], axis=2)
-    return a + np.einsum("nij,nj->ni", frame, gaussians.local_mean), frame @ gaussians.local_basis
-
-
-def test_points_on_the_evaluated_mesh_are_the_engines_gaussians():
-    avatar, rng = lively_avatar(), np.random.default_rng(3)
-    mesh = add_avatar(bpy.context, prepare(avatar), "Ada")
-    values, rotations = rng.uniform(0, 1, len(avatar.rig.control_names)), random_rotations(rng)
-    for key, value in zip(controls(mesh), values, strict=True):
-        key.value = value
-    set_pose(mesh, rotations, "XYZ")
-    splats = mesh.likeness.splats
-    stored = replace(
-        avatar.gaussians,
-        local_mean=vectors(splats, "local_mean"),
-        local_basis=np.stack([vectors(splats, f"local_basis_{k}") for k in range(3)], axis=2),
-    )
-    corners = np.stack([integers(splats, f"vertex_{k}") for k in "abc"], axis=1)
-    means, spans = reposed(evaluated(mesh), corners, stored)
-    truth = forward(avatar.rig, values, rotations)
-    expected, expected_spans = reposed(truth, avatar.rig.faces[avatar.gaussians.triangle], avatar.gaussians)
-    np.testing.assert_allclose(blender_to_head(means), expected, atol=1e-5)
-    covariances = spans @ spans.transpose(0, 2, 1)
-    turned = np.einsum("ji,njk,kl->nil", _axes(), covariances, _axes())
-    np.testing.assert_allclose(turned, expected_spans @ expected_spans.transpose(0, 2, 1), atol=1e-6)
-
-
-def _axes() -> np.ndarray:
-    return np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
-
-
-def test_an_avatar_is_found_from_each_of_its_objects_and_from_a_copy():
-    mesh = add_avatar(bpy.context, prepare(lively_avatar()), "Ada")
-    splats, armature = mesh.likeness.splats, armature_of(mesh)
-    assert avatar_of(mesh) == avatar_of(splats) == avatar_of(armature) == mesh and is_intact(mesh)
-    mesh.name = "Grace"
-    bpy.ops.object.duplicate()
-    copy = bpy.context.view_layer.objects.active
-    assert copy != mesh and avatar_of(copy) == copy and copy.likeness.splats == splats
-    assert set(avatars(bpy.context.scene)) == {mesh, copy}
-
-
-def test_an_avatar_goes_as_it_came_and_its_copy_keeps_the_splats():
-    before = dump()
-    mesh = add_avatar(bpy.context, prepare(lively_avatar()), "Ada")
-    bpy.ops.object.duplicate()
-    copy = bpy.context.view_layer.objects.active
-    remove_avatar(mesh)
-    assert copy.likeness.splats is not None and armature_of(copy) is not None
-    remove_avatar(copy)
-    assert dump()["blocks"] == before["blocks"]
-
-
-def test_an_avatar_stays_as_large_in_a_scene_of_centimetres():
-    bpy.context.scene.unit_settings.scale_length = 0.01
-    mesh = add_avatar(bpy.context, prepare(lively_avatar()), "Ada")
-    bpy.context.view_layer.update()
-    assert tuple(mesh.matrix_world.to_scale()) == pytest.approx((100, 100, 100), rel=1e-5)
+    spans = frame @ gaussians.local_basis
+    return a + np.einsum("nij,nj->ni", frame, gaussians.local_mean), spans @ spans.transpose(0, 2, 1)

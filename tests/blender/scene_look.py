@@ -47,9 +47,10 @@ def steps() -> Iterator[float]:
 
 
 def _add(path: Path) -> bpy.types.Object:
-    from addon import properties
     from addon.scene.build import add_avatar
     from addon.scene.prepare import prepare
+
+    from addon import properties
     from likeness.contract.avatar_file import read_avatar
 
     properties.register()
