@@ -5,7 +5,7 @@ from __future__ import annotations
 import blf
 from bpy.types import Context, UILayout
 
-MARGIN = 66
+MARGIN = 84
 """What the panel's and a box's edges and the icon take, pixels at scale 1."""
 FONT, FONT_SIZE = 0, 11.5
 """Blender's interface font, and about the size of its labels."""
