@@ -31,7 +31,9 @@ class OccluderPainter:
 
     def content(self, view: View, space: bpy.types.SpaceView3D) -> tuple[object, ...]:
         """Return all that the depth depends on."""
-        return (view.key, state.current.files, state.current.transforms, space.local_view is not None)
+        known = state.current
+        shown = (space.local_view is not None, space.use_local_collections, space.show_object_viewport_mesh)
+        return (view.key, known.files, known.transforms, *shown)
 
     def paint(self, depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D, view: View, target: Target) -> None:
         """Draw the window depth of every visible surface; 1 where there is none."""

@@ -75,7 +75,9 @@ def exchange() -> None:
 
 
 def note_updates(depsgraph: bpy.types.Depsgraph, *, playback: bool) -> None:
-    """Take in what the dependency graph has just evaluated."""
+    """Take in what the dependency graph has just evaluated; a render's own graph is no concern of the viewports."""
+    if depsgraph.mode != "VIEWPORT":
+        return
     current.transforms += 1
     if not playback or depsgraph.id_type_updated("COLLECTION"):  # objects may come with a change of frame
         current.changes += 1

@@ -1,10 +1,12 @@
-"""The overlay's numbers: texels, shares, and the order of drawing. No gpu, no bpy."""
+"""The overlay's numbers: texels, shares, the order of drawing, and what it remembers. No gpu, no bpy."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from addon.overlay import layout, order
+from addon.overlay import layout, order, state, targets
 from addon.overlay.layout import Gaussians
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,3 +109,65 @@ def test_rows_are_filled_up() -> None:
     assert rows.shape == (2, layout.WIDTH, 1)
     assert rows[1, 4, 0] == layout.WIDTH + 4
     assert not rows[1, 5:].any()
+
+
+def test_an_unforeseen_error_is_printed_once_and_tried_again_after_a_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(state, "current", state.State())
+    mesh = SimpleNamespace(session_uid=7)
+    for _ in range(3):
+        state.note_failure(7, "Head", RuntimeError("broken"))
+    assert capsys.readouterr().err.count("RuntimeError: broken") == 1
+    assert state.is_off(7)
+    assert "broken" in state.problem(mesh)
+    state.note_updates(_graph(), playback=True)
+    assert state.is_off(7)
+    state.note_updates(_graph(mode="RENDER"), playback=False)
+    assert state.is_off(7)
+    state.note_updates(_graph(), playback=False)
+    assert not state.is_off(7)
+    state.note_success(7)
+    assert state.problem(mesh) is None
+
+
+def test_objects_that_come_with_a_frame_count_as_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "current", state.State())
+    state.note_updates(_graph(updated={"OBJECT"}), playback=True)
+    assert state.current.changes == 0
+    state.note_updates(_graph(updated={"COLLECTION"}), playback=True)
+    assert state.current.changes == 1
+
+
+def test_targets_are_bounded_and_go_with_their_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "MAX_BYTES", 3 * 100 * 20)
+    kept = targets.Targets()
+
+    def make(size: tuple[int, int]) -> targets.Target:
+        return targets.Target(None, None, None, size, bytes_per_pixel=20)
+
+    first = kept.get(1, "a", (10, 10), make)
+    assert kept.get(1, "a", (10, 10), make) is first
+    assert kept.get(1, "a", (10, 9), make) is not first
+    for region in (2, 3, 4):
+        kept.get(region, "a", (10, 10), make)
+    assert kept.count == 3
+    kept.keep_regions({3, 4})
+    assert kept.count == 2
+    kept.keep_of_region(4, set())
+    assert kept.count == 1
+
+
+def test_a_target_knows_what_it_holds() -> None:
+    target = targets.Target(None, None, None, (1, 1), bytes_per_pixel=20)
+    positions = np.arange(6.0).reshape(2, 3)
+    assert not target.holds("view", positions)
+    target.note("view", positions)
+    assert target.holds("view", positions.copy())
+    assert not target.holds("other", positions)
+    assert not target.holds("view", positions + 1)
+    assert not target.holds("view", None)
+
+
+def _graph(mode: str = "VIEWPORT", updated: frozenset[str] | set[str] = frozenset()) -> SimpleNamespace:
+    return SimpleNamespace(mode=mode, updates=(), id_type_updated=lambda kind: kind in updated)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from factories import make_avatar
 from likeness.binding.affine import pose_reference
 from likeness.contract.avatar import Avatar, BoundGaussians
 from likeness.rendering.api import rasterize
@@ -13,13 +19,21 @@ TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
 SHOWN_ALPHA = 1 / 255
 
 
-def arrays_of(avatar: Avatar, vertices: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Return what overlay_scene.add_avatar wants, without triangles that have no area."""
+def head_arrays(gaussians: int) -> dict[str, np.ndarray]:
+    """Return a made-up avatar as overlay_scene.add_avatar wants it."""
+    return arrays_of(make_avatar(gaussians=gaussians))
+
+
+def arrays_of(avatar: Avatar) -> dict[str, np.ndarray]:
+    """Return what overlay_scene.add_avatar wants, on the head's triangles that have an area.
+
+    On the scaffold's few large ones many Gaussians lie in one plane, so that rounding decides their order.
+    """
     rig, bound = avatar.rig, avatar.gaussians
-    points = rig.v_neutral if vertices is None else vertices
+    points = rig.v_neutral
     edges = points[rig.faces[:, 1:]] - points[rig.faces[:, :1]]
     area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-    kept = area[bound.triangle] > 1e-9
+    kept = (area[bound.triangle] > 1e-9) & (bound.triangle < rig.head_triangles)
     return {
         "vertices": points,
         "faces": rig.faces[: rig.head_triangles],

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blenders import Blender
-from overlay_expected import arrays_of, expected, psnr
-
-from factories import make_avatar
+from overlay_expected import expected, head_arrays, psnr
 
 HERE = Path(__file__).resolve().parent
 SIZE = (300, 220)
 
 
 def test_pictures_equal_the_engines(gpu_python: Blender, tmp_path: Path) -> None:
-    arrays = arrays_of(make_avatar(gaussians=4000))
+    arrays = head_arrays(4000)
     views = {
         "front": _view(),
         "placed": _view(world=_placed()),
@@ -32,7 +30,7 @@ def test_pictures_equal_the_engines(gpu_python: Blender, tmp_path: Path) -> None
 
 
 def test_orthographic_views_are_what_a_far_camera_sees(gpu_python: Blender, tmp_path: Path) -> None:
-    arrays = arrays_of(make_avatar(gaussians=4000))
+    arrays = head_arrays(4000)
     far = _view(distance=100.0, focal=100.0 / 0.15)
     views = {
         "ortho": {**_view(), "window": np.diag([1 / (0.15 * SIZE[0] / SIZE[1]), 1 / 0.15, -0.01, 1.0])},
@@ -45,7 +43,7 @@ def test_orthographic_views_are_what_a_far_camera_sees(gpu_python: Blender, tmp_
 
 @pytest.mark.parametrize("share", [0.5, 0.25])
 def test_a_share_leaves_no_holes(gpu_python: Blender, tmp_path: Path, share: float) -> None:
-    arrays = arrays_of(make_avatar(gaussians=8000))
+    arrays = head_arrays(8000)
     pictures = _draw(gpu_python, tmp_path, arrays, {"all": _view(), "some": {**_view(), "share": share}})
     inside = pictures["all"][..., 3] > 0.999
     assert inside.mean() > 0.05

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from blenders import Blender
-from overlay_expected import arrays_of, expected, over, psnr
-
-from factories import make_avatar
+from blenders import Blender, blenders
+from overlay_expected import expected, head_arrays, over, psnr
 
 HERE = Path(__file__).resolve().parent
 MODES = ("solid", "material", "eevee", "cycles")
 SEEN_THROUGH = ("xray", "wireframe")
 
 
-def _run(blender: Blender, script: str, folder: Path) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    arrays = arrays_of(make_avatar(gaussians=8000))
+@cache
+def _run(blender_name: str, script: str, folder: Path) -> tuple[dict[str, object], dict[str, np.ndarray], Path]:
+    """Run a script once in each Blender; pytest would end a fixture's life at every change of parameters."""
+    blender = next(each for each in blenders() if each.name == blender_name)
+    folder = folder / f"{blender.name} {script}".replace(" ", "_").replace(".", "_")
+    folder.mkdir()
+    arrays = head_arrays(8000)
     np.savez(folder / "arrays.npz", **arrays)
     words = ["--gpu-backend", "opengl", "--python", HERE / script, "--", folder / "arrays.npz", folder]
     outcome = blender.run(words, window=True, limit=420, folders=[folder])
@@ -26,18 +30,22 @@ def _run(blender: Blender, script: str, folder: Path) -> tuple[dict[str, object]
     assert report.exists(), outcome.tail()
     known = json.loads(report.read_text())
     assert known.get("done"), known.get("error", outcome.tail())
-    return known, arrays
+    return known, arrays, folder
 
 
 @pytest.fixture(scope="session")
-def sees(blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict, Path]:
-    folder = tmp_path_factory.mktemp("overlay_sees")
-    return *_run(blender, "overlay_sees.py", folder), folder
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("overlay")
 
 
-@pytest.fixture(scope="session")
-def lives(blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    return _run(blender, "overlay_lives.py", tmp_path_factory.mktemp("overlay_lives"))[0]
+@pytest.fixture
+def sees(blender: Blender, folder: Path) -> tuple[dict[str, object], dict[str, np.ndarray], Path]:
+    return _run(blender.name, "overlay_sees.py", folder)
+
+
+@pytest.fixture
+def lives(blender: Blender, folder: Path) -> dict[str, object]:
+    return _run(blender.name, "overlay_lives.py", folder)[0]
 
 
 @pytest.mark.parametrize("kind", ["persp", "camera"])
