@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.types import Context, Object, Scene, ShapeKey
+from bpy.types import Context, Mesh, Object, Scene, ShapeKey
 
 CORRECTIVE_PREFIX = "pose."
 """Shape keys that follow the bones by drivers; all others but the basis are controls."""
@@ -41,6 +41,11 @@ def armature_of(mesh: Object) -> Object | None:
     """Return the armature that moves the avatar."""
     used = (modifier.object for modifier in mesh.modifiers if modifier.type == "ARMATURE")
     return next((armature for armature in used if armature is not None), None)
+
+
+def avatars_of_data(data: Mesh) -> list[Object]:
+    """Return the avatars that share a mesh's data: linked duplicates."""
+    return [mesh for mesh in _all_avatars() if mesh.data == data]
 
 
 def controls(mesh: Object) -> list[ShapeKey]:

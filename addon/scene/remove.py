@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import bpy
-from bpy.types import Collection, Object
+from bpy.types import Collection, Key, Object
 
-from .find import armature_of, avatar_of
+from .find import armature_of, avatar_of, avatars_of_data
 
 
 def remove_avatar(mesh: Object) -> None:
@@ -13,6 +13,9 @@ def remove_avatar(mesh: Object) -> None:
     collections = list(mesh.users_collection)
     armature, splats, portrait = armature_of(mesh), mesh.likeness.splats, mesh.likeness.portrait
     image, action = portrait.image, portrait.expression
+    for heir in avatars_of_data(mesh.data):
+        if heir != mesh and armature_of(heir) not in (None, armature):
+            _retarget(mesh.data.shape_keys, armature, armature_of(heir))
     _remove_object(mesh)
     for other in (armature, splats):
         if other is not None and avatar_of(other) is None:
@@ -21,6 +24,14 @@ def remove_avatar(mesh: Object) -> None:
         _remove_unused(data)
     for collection in collections:
         _remove_if_empty(collection)
+
+
+def _retarget(keys: Key, old: Object | None, new: Object) -> None:
+    """Let the bones of another armature drive the shape keys: linked duplicates share keys and so their drivers."""
+    for curve in keys.animation_data.drivers if keys and keys.animation_data else ():
+        for target in (variable.targets[0] for variable in curve.driver.variables):
+            if target.id == old:
+                target.id = new
 
 
 def _remove_object(obj: Object) -> None:

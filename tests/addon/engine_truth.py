@@ -1,7 +1,7 @@
-"""What the engine itself makes of Open Head in random poses; run by the engine's Python: `python engine_truth.py FOLDER`.
+"""What the engine itself makes of Open Head in random poses; run by the engine's Python.
 
-Writes head.likeness and poses.npz: controls (K, E), pose (K, 5, 3) rotation vectors, vertices (K, V, 3), and the
-Gaussians' means (K, N, 3) and covariances (K, N, 3, 3), head space.
+`python engine_truth.py FOLDER` writes head.likeness and poses.npz: controls (K, E), pose (K, 5, 3) rotation vectors,
+vertices (K, V, 3), and the Gaussians' means (K, N, 3) and covariances (K, N, 3, 3), head space.
 """
 
 from __future__ import annotations
