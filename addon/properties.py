@@ -1,4 +1,4 @@
-"""What Blender remembers of Likeness: on an avatar's mesh (saved in the .blend) and on the window manager (not saved)."""
+"""What Blender remembers: on an avatar's mesh, saved in the .blend, and on the window manager while it runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
+
+from .scene.display import apply_display
 
 QUALITY_ITEMS = (
     ("draft", "Draft", "Coarse, in a few seconds"),
@@ -31,8 +33,6 @@ SHOW_ITEMS = (
 
 
 def _show_changed(properties: AvatarProperties, context: bpy.types.Context) -> None:
-    from .scene.display import apply_display
-
     apply_display(properties.id_data)
 
 
@@ -62,7 +62,12 @@ class AvatarProperties(bpy.types.PropertyGroup):
         name="Overlay", description="Draw the photographed head in the viewport", default=True, update=_show_changed
     )
     opacity: FloatProperty(
-        name="Opacity", description="How opaque the photographed head is", default=1.0, min=0.0, max=1.0, subtype="FACTOR"
+        name="Opacity",
+        description="How opaque the photographed head is",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
     share: FloatProperty(
         name="Splats",

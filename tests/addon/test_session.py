@@ -9,11 +9,11 @@ from pathlib import Path
 
 import bpy
 import pytest
+from addon.client import EngineState
+from addon.operators.work import Work
 from create_parts import registered
 
 from addon import session
-from addon.client import EngineState
-from addon.operators.work import Work
 from likeness.contract.errors import InputError, MachineError
 
 ENGINE = Path(__file__).with_name("making_engine.py")

@@ -25,17 +25,21 @@ class Seen:
 
 def run_script(
     blender: Blender, script: Path, folder: Path, arguments: Sequence[object] = (), *, limit: float = 300,
-    options: Sequence[str] = (),
+    options: Sequence[str] = (), engine: Path | None = None,
 ) -> Seen:  # fmt: skip
     """Run a script that ends with `inside.run` in a window; its pictures go to `folder`.
 
-    Raises AssertionError with the end of its log when it failed, hung or left a traceback.
+    `engine` is an environment with Likeness in it, for scripts that create. Raises AssertionError with the end of the
+    log when it failed, hung or left a traceback.
     """
-    variables = {"LIKENESS_PICTURES": str(folder)}
+    variables, folders = {"LIKENESS_PICTURES": str(folder)}, [folder]
+    if engine is not None:
+        variables["LIKENESS_ENGINE"] = str(engine)
+        folders.append((engine / "bin" / "python").resolve().parents[1])  # the Python that it was made from
     # Blender heeds no PYTHONPATH; and without an exit code a script that fails leaves the window open.
     path = f"import sys; sys.path.insert(0, {str(HERE)!r})"
     words = [*options, "--python-exit-code", 1, "--python-expr", path, "--python", script, "--", *arguments]
-    outcome = blender.run(words, window=True, limit=limit, folders=[folder], variables=variables)
+    outcome = blender.run(words, window=True, limit=limit, folders=folders, variables=variables)
     check(outcome, f"{script.name} in {blender.name}")
     return Seen(outcome, {path.stem: path for path in sorted(folder.glob("*.png"))})
 

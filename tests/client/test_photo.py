@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from addon import photo
 
+from addon import photo
 from likeness.contract.errors import InputError
 
 

@@ -91,18 +91,15 @@ def test_importing_the_contract_loads_neither_torch_nor_bpy():
 
 ADDON = ROOT / "addon"
 ADDON_ROWS = (
-    ("conventions", "client", "command", "environment", "photo", "properties", "preferences"),
-    ("scene", "session"),
-    ("overlay",),
+    ("conventions", "client", "command", "environment", "photo"),
+    ("scene",),
+    ("properties",),
+    ("preferences",),
+    ("session", "overlay"),
     ("operators", "handlers", "keying"),
     ("panels",),
 )
 ADDON_ROW_OF = {name: row for row, names in enumerate(ADDON_ROWS) for name in names}
-KNOWN_BREACHES = {
-    "preferences.py": "draws on addon.environment, which stands in its own row",
-    "properties.py": "its update callback calls addon.scene.display",
-}
-"""Strict: the one that is mended has to leave this table."""
 WITHOUT_BPY = ("client", "command", "environment", "conventions")
 ADDON_FILES = sorted(path for path in ADDON.rglob("*.py") if path != ADDON / "__init__.py")
 
@@ -151,21 +148,12 @@ def _root(node: ast.AST) -> str:
 def test_the_addons_rule_notices_what_it_is_for():
     assert addon_broken_rules("from ..panels import avatar", "addon.scene", "scene") == ["addon.panels.avatar"]
     assert addon_broken_rules("from . import session", "addon", "keying") == []
-    assert addon_broken_rules("def f():\n    from .scene.find import x", "addon", "properties") == [
-        "addon.scene.find.x"
-    ]
+    assert addon_broken_rules("def f():\n    from .scene.find import x", "addon", "photo") == ["addon.scene.find.x"]
     assert addon_broken_rules("import likeness.avatar", "addon.scene", "scene") == ["likeness.avatar"]
     assert gpu_calls_on_import("import gpu\nS = gpu.state.x()\ndef f(a=gpu.y()):\n    gpu.z()") == [2, 3]
 
 
-def addon_case(path: Path):
-    """Return a file of the add-on as a test's parameter."""
-    name = str(path.relative_to(ADDON))
-    marks = [pytest.mark.xfail(strict=True, reason=KNOWN_BREACHES[name])] if name in KNOWN_BREACHES else []
-    return pytest.param(path, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("path", [addon_case(path) for path in ADDON_FILES])
+@pytest.mark.parametrize("path", ADDON_FILES, ids=lambda path: str(path.relative_to(ADDON)))
 def test_a_file_of_the_addon_imports_from_below_only(path):
     assert part_of(path) in ADDON_ROW_OF, f"{part_of(path)} has no row"
     assert addon_broken_rules(path.read_text(), package_of(path), part_of(path)) == []
