@@ -7,7 +7,7 @@ from bpy.app.handlers import persistent
 
 from .overlay import state
 from .overlay.draw import draw_viewport, release
-from .overlay.viewports import redraw_viewports
+from .viewports import redraw_viewports
 
 _draw_handle: object | None = None
 

@@ -15,6 +15,7 @@ from bpy.props import (
 )
 
 from .scene.display import apply_display
+from .viewports import redraw_viewports
 
 QUALITY_ITEMS = (
     ("draft", "Draft", "Coarse, in a few seconds"),
@@ -34,6 +35,11 @@ SHOW_ITEMS = (
 
 def _show_changed(properties: AvatarProperties, context: bpy.types.Context) -> None:
     apply_display(properties.id_data)
+    redraw_viewports()
+
+
+def _look_changed(_properties: AvatarProperties, _context: bpy.types.Context) -> None:
+    redraw_viewports()
 
 
 class PortraitProperties(bpy.types.PropertyGroup):
@@ -68,6 +74,7 @@ class AvatarProperties(bpy.types.PropertyGroup):
         min=0.0,
         max=1.0,
         subtype="FACTOR",
+        update=_look_changed,
     )
     share: FloatProperty(
         name="Splats",
@@ -76,6 +83,7 @@ class AvatarProperties(bpy.types.PropertyGroup):
         min=0.05,
         max=1.0,
         subtype="FACTOR",
+        update=_look_changed,
     )
     head_model: StringProperty(name="Head Model", description="The head model that this avatar was built on")
     head_model_licence: StringProperty(name="Licence", description="Licence of the head model")

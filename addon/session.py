@@ -18,6 +18,7 @@ from . import preferences
 from .client import EngineClient, EngineState, EngineStatus, Job
 from .command import engine_command
 from .environment import own_environment
+from .viewports import redraw_sidebars
 
 T = TypeVar("T")
 INTERVAL = 0.1
@@ -89,7 +90,7 @@ def restart() -> None:
     try:
         client()
     except LikenessError:
-        redraw()  # the status says why
+        redraw_sidebars()  # the status says why
 
 
 def stop() -> None:
@@ -126,7 +127,7 @@ def end() -> None:
     """Show no work in progress."""
     global work
     work = None
-    redraw()
+    redraw_sidebars()
 
 
 def dismiss() -> None:
@@ -138,16 +139,7 @@ def tell(*, error: LikenessError | None, warned: tuple[str, ...] = ()) -> None:
     """Keep for the panels why work failed, or what was poor about it."""
     global last_error, warnings
     last_error, warnings = error, warned
-    redraw()
-
-
-def redraw() -> None:
-    """Have the sidebars of all 3D views drawn anew."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            for region in area.regions if area.type == "VIEW_3D" else ():
-                if region.type == "UI":
-                    region.tag_redraw()
+    redraw_sidebars()
 
 
 def _start() -> None:
@@ -157,7 +149,7 @@ def _start() -> None:
     try:
         client()
     except LikenessError:
-        redraw()  # the status says why
+        redraw_sidebars()  # the status says why
 
 
 def _watch() -> None:
@@ -171,7 +163,7 @@ def _look() -> float | None:
     now = (status(), work, *((work.stage, work.fraction) if work else ()))
     if now != _shown:
         _shown = now
-        redraw()
+        redraw_sidebars()
     return INTERVAL if work or status().state == EngineState.STARTING else None
 
 

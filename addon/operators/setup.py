@@ -11,6 +11,7 @@ from likeness.contract.errors import LikenessError
 
 from .. import preferences, session
 from ..environment import Setup, State, Wish, cuda_is_usable, remove, state_of
+from ..viewports import redraw_sidebars
 
 INTERVAL = 0.2
 """Seconds between looks at a running setup."""
@@ -236,7 +237,7 @@ def begin(wheels_folder: str) -> LikenessError | None:
 
 def redraw() -> None:
     """Have whatever shows the engine's state drawn anew: sidebars and preferences."""
-    session.redraw()
+    redraw_sidebars()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":

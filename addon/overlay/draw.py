@@ -15,6 +15,7 @@ from mathutils import Matrix
 from likeness.contract.errors import LikenessError
 
 from ..scene.find import avatars
+from ..viewports import live_regions, redraw_sidebars
 from . import state
 from .composite import Compositor
 from .occluders import OccluderPainter
@@ -22,7 +23,6 @@ from .source import Posed, posed
 from .splats import SplatPainter
 from .targets import Target, Targets, occluder_target, splat_target
 from .view import Occlusion, View, occlusion, plain_view, region_view
-from .viewports import live_regions, redraw_sidebars
 
 Array = Annotated
 OCCLUDERS = "occluders"

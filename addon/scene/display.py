@@ -9,8 +9,10 @@ def apply_display(mesh: Object) -> None:
     """Show the mesh, or only its bounds where splats take its place.
 
     A drawn mesh would hide its own splats. Bounds leave the depth free and can still be picked, while a mesh that is
-    disabled in viewports would no longer be evaluated.
+    disabled in viewports would no longer be evaluated. Rendered viewports draw the mesh all the same, unless cameras
+    do not see it; its shadow stays.
     """
     settings = mesh.likeness
     is_replaced = settings.visible and settings.show == "SPLATS"
     mesh.display_type = "BOUNDS" if is_replaced else "TEXTURED"
+    mesh.visible_camera = not is_replaced

@@ -92,7 +92,7 @@ def test_importing_the_contract_loads_neither_torch_nor_bpy():
 ADDON = ROOT / "addon"
 ADDON_ROWS = (
     ("conventions", "client", "command", "environment", "photo"),
-    ("scene",),
+    ("scene", "viewports"),
     ("properties",),
     ("preferences",),
     ("session", "overlay"),
