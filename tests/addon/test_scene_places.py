@@ -85,6 +85,20 @@ def test_it_joins_the_active_collection():
     assert_in_order(mesh)
 
 
+def test_it_is_seen_in_a_local_view():
+    bpy.ops.wm.read_homefile(use_empty=False)
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.object.select_all(action="SELECT")
+        assert bpy.ops.view3d.localview() == {"FINISHED"}
+        mesh = add(AVATAR)
+    space = area.spaces.active
+    assert mesh.visible_get(viewport=space) and armature_of(mesh).visible_get(viewport=space)
+    assert_in_order(mesh)
+
+
 def test_it_stands_at_the_cursor():
     bpy.context.scene.cursor.location = (1, 2, 3)
     mesh = add(AVATAR)

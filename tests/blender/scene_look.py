@@ -34,7 +34,7 @@ def steps() -> Iterator[float]:
     for name, shading in _shadings():
         shading()
         _look_at(mesh, yaw=0)
-        yield 1.0
+        yield 12.0 if name == "material" else 1.0  # its shaders are compiled meanwhile
         picture(f"shading-{name}")
     _select(armature, "POSE")
     for name, turns in POSES.items():
