@@ -166,6 +166,7 @@ def test_the_mesh_is_shown_where_splats_do_not_take_its_place():
             mesh.likeness.show, mesh.likeness.visible = show, visible
             apply_display(mesh)
             shown[show, visible] = mesh.display_type
+            assert mesh.visible_camera == (mesh.display_type == "TEXTURED")
     assert [key for key, display in shown.items() if display == "BOUNDS"] == [("SPLATS", True)]
     assert set(shown.values()) == {"BOUNDS", "TEXTURED"}
 
