@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from blenders import NO_BLENDER, NO_BPY52, Blender, blenders, bpy52
+from blenders import HERE, NO_BLENDER, NO_BPY52, ROOT, Blender, blenders, bpy52
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -22,3 +27,24 @@ def gpu_python() -> Blender:
     if found is None:
         pytest.skip(NO_BPY52)
     return found
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    """Build the zip; the tool validates it as well."""
+    done = subprocess.run([sys.executable, str(HERE / "build_extension.py")], capture_output=True, text=True, cwd=ROOT)
+    if "No Blender to build with" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in (done.stdout + done.stderr).lower()
+    return ROOT / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="session")
+def installed(blender: Blender, package: Path) -> Iterator[Blender]:
+    """Return a Blender with the zip installed and enabled; taken out again at the end."""
+    words = ["--command", "extension", "install-file", "-r", "user_default", "-e", package]
+    done = blender.run(words, limit=120)
+    assert done.code == 0 and "Traceback" not in done.log, done.tail()
+    yield blender
+    blender.run(["--command", "extension", "remove", "likeness"], limit=120)

@@ -48,11 +48,15 @@ def draw(times: int = 2) -> None:
         bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
 
 
-def picture(name: str) -> Path:
-    """Take a picture of the whole screen: Blender's own screenshot comes out black on a virtual one."""
+def picture(name: str, box: tuple[int, int, int, int] | None = None) -> Path:
+    """Take a picture of the screen, or of a box (left, top, width, height) of it.
+
+    Blender's own screenshot comes out black on a virtual screen.
+    """
     path = Path(os.environ["LIKENESS_PICTURES"]) / f"{name}.png"
+    crop = ["-crop", "{2}x{3}+{0}+{1}".format(*box), "+repage"] if box else []
     draw()
-    subprocess.run(["import", "-window", "root", str(path)], check=True, timeout=60)
+    subprocess.run(["import", "-window", "root", *crop, str(path)], check=True, timeout=60)
     return path
 
 

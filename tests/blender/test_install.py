@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
-import pytest
 from window import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-
-
-@pytest.fixture(scope="session")
-def package() -> Path:
-    """Build the zip; the tool validates it as well."""
-    done = subprocess.run([sys.executable, str(HERE / "build_extension.py")], capture_output=True, text=True, cwd=ROOT)
-    if "No Blender to build with" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "warning" not in (done.stdout + done.stderr).lower()
-    return ROOT / done.stdout.split()[-1]
 
 
 def test_there_is_one_version(package):
@@ -45,12 +31,9 @@ def test_the_zip_holds_what_blender_needs_and_nothing_else(package):
     assert {name for name in names if name.startswith("addon/")} == sources
 
 
-def test_installed_it_is_enabled_and_shown_in_a_window(package, blender, tmp_path):
-    valid = blender.run(["--command", "extension", "validate", package], limit=120, folders=[tmp_path])
+def test_installed_it_is_enabled_and_shown_in_a_window(package, installed, tmp_path):
+    valid = installed.run(["--command", "extension", "validate", package], limit=120)
     assert valid.code == 0, valid.tail()
-    words = ["--command", "extension", "install-file", "-r", "user_default", "-e", package]
-    installed = blender.run(words, limit=120, folders=[tmp_path])
-    assert installed.code == 0 and "Traceback" not in installed.log, installed.tail()
-    seen = run_script(blender, HERE / "install_window.py", tmp_path, limit=120)
+    seen = run_script(installed, HERE / "install_window.py", tmp_path, limit=120)
     assert "site-packages/likeness/contract" in seen.outcome.log
     assert {"panel", "again"} <= set(seen.pictures)

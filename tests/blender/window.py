@@ -52,17 +52,14 @@ def check(outcome: Outcome, what: str) -> None:
         raise AssertionError(f"{what}: failed (exit code {outcome.code})\n{outcome.tail()}")
 
 
-def assert_looks_like(
-    picture: Path, name: str, *, decibels: float, crop: tuple[int, int, int, int] | None = None
-) -> None:
-    """Compare a picture, or its crop (left, top, right, bottom), with the stored `pictures/NAME.png` by PSNR.
+def assert_looks_like(picture: Path, name: str, *, decibels: float) -> None:
+    """Compare a picture with the stored `pictures/NAME.png` by PSNR.
 
     `LIKENESS_RENEW_PICTURES=1` stores it anew instead; look at it before it is committed.
     """
     from PIL import Image
 
     image = Image.open(picture).convert("RGB")
-    image = image.crop(crop) if crop else image
     stored = PICTURES / f"{name}.png"
     if os.environ.get("LIKENESS_RENEW_PICTURES"):
         PICTURES.mkdir(exist_ok=True)
