@@ -27,6 +27,9 @@ def main() -> int:
     if tool is None:
         print("No Blender to build with: say BLENDER=/path/to/blender, or run `make bpy` first.", file=sys.stderr)
         return 1
+    if shutil.which(tool[0]) is None:
+        print(f"There is no program {tool[0]}: say BLENDER=/path/to/blender.", file=sys.stderr)
+        return 1
     stage(build_wheel(version))
     DIST.mkdir(exist_ok=True)
     package = DIST / f"likeness-{version}.zip"
