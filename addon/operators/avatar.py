@@ -14,9 +14,7 @@ from likeness.contract.avatar_file import read_avatar
 from ..scene import find
 from ..scene.prepare import prepare
 from ..scene.remove import remove_avatar
-from .work import AvatarMaker, Made, Work, enter_object_mode, names_of
-
-HIDDEN = {"HIDDEN", "SKIP_SAVE"}
+from .work import HIDDEN, AvatarMaker, Made, Work, enter_object_mode, names_of
 
 
 class OpenAvatar(AvatarMaker, Operator):

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntPropert
 from bpy.types import Context, Event, FileHandler, Operator, OperatorFileListElement
 
 from likeness.contract.avatar_file import avatar_from_bytes
-from likeness.contract.errors import InputError
+from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.messages import AvatarCreated, CreateAvatar
 
 from .. import preferences, session
@@ -18,7 +18,7 @@ from ..client import EngineClient, EngineState, Job
 from ..photo import SUFFIXES, read_photo
 from ..properties import QUALITY_ITEMS, SessionProperties
 from ..scene.prepare import prepare
-from .work import AvatarMaker, Made, Work, names_of
+from .work import HIDDEN, AvatarMaker, Made, Work, names_of
 
 STAGES = {
     "read": ("Reading the photo", 0.0, 0.03),
@@ -32,7 +32,6 @@ PATTERNS = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 THUMBNAILS = (("THUMBNAIL", "Thumbnails", "", 3),)
 """Blender's own number of this way to list files."""
 PAUSE = 0.05
-HIDDEN = {"HIDDEN", "SKIP_SAVE"}
 
 
 class CreateAvatarOperator(AvatarMaker, Operator):
@@ -212,7 +211,7 @@ def _follow(work: Work[Made], job: Job[Made], client: EngineClient) -> None:
         work.stage = job.stage.capitalize() or STAGES["read"][0]
 
 
-def in_blenders_words(error: InputError) -> InputError:
+def in_blenders_words(error: LikenessError) -> LikenessError:
     """Return an engine's error without the command line's options in it."""
     return type(error)(error.code, _in_blenders_words(error.message), _in_blenders_words(error.remedy))
 

