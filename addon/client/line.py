@@ -7,9 +7,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +19,7 @@ from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.messages import PROTOCOL_VERSION, Cancel, CreateAvatar, Hello, JobFailed, Ping, Ready, Welcome
 
+from ..children import OWN_GROUP, kill
 from .failures import deaf, death, nonsense, not_found, other_version, own_version, readable, silent
 
 GRACE = 4.0
@@ -87,8 +86,8 @@ class Line:
 
     def kill(self) -> None:
         """End the process and its children now."""
-        if self._process and self._process.poll() is None:
-            _kill(self._process)
+        if self._process:
+            kill(self._process)
 
     def _live(self) -> None:
         """Start the process, read until it has ended, and report why."""
@@ -255,21 +254,6 @@ class _Incoming:
 
 def _in_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name=f"likeness-engine-{work.__name__.strip('_')}", daemon=True).start()
-
-
-if sys.platform == "win32":
-    OWN_GROUP = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    """No console window opens, and Ctrl-C in Blender's console is not the engine's."""
-else:
-    OWN_GROUP = {"start_new_session": True}
-
-
-def _kill(process: subprocess.Popen) -> None:
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 _running: set[Line] = set()

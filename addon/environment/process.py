@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import signal
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from ..children import OWN_GROUP, kill
 from . import problems
 
-OWN_GROUP = (
-    {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    if os.name == "nt"
-    else {"start_new_session": True}
-)
+_PASSWORD = re.compile(r"//[^/@\s]+@")
+"""In the address of a studio's mirror or proxy; neither the log, which people send around, nor a panel may show it."""
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_PYTHON", "UV_SYSTEM_PYTHON")
 """What another program's Python wants of its children, and ours must not hear."""
 
@@ -65,8 +62,8 @@ class Runner:
         """End the child that runs, with all of its children, and start no other."""
         with self._lock:
             self._cancelled = True
-            if self._child and self._child.poll() is None:
-                _kill(self._child)
+            if self._child:
+                kill(self._child)
 
     def _start(self, words: list[str], environment: Mapping[str, str]) -> subprocess.Popen:
         with self._lock:
@@ -86,9 +83,10 @@ class Runner:
 
     def _keep(self, line: str) -> str:
         line = line.rstrip()
-        self._log.write(f"{line}\n")
+        shown = _PASSWORD.sub("//***@", line)
+        self._log.write(f"{shown}\n")
         self._log.flush()
-        self._on_line(line)
+        self._on_line(shown)
         return line
 
 
@@ -96,11 +94,3 @@ def clean_environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment for a child, without what would lead it astray and with what is given."""
     inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**inherited, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **own}
-
-
-def _kill(child: subprocess.Popen) -> None:
-    if os.name == "nt":  # the interpreter of a virtual environment is a child of its launcher
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], capture_output=True, check=False, **OWN_GROUP)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
