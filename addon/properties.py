@@ -77,7 +77,7 @@ class AvatarProperties(bpy.types.PropertyGroup):
         update=_look_changed,
     )
     share: FloatProperty(
-        name="Splats",
+        name="Detail",
         description="Share of the splats to draw; less is faster on weak machines",
         default=1.0,
         min=0.05,

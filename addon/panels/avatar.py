@@ -15,6 +15,7 @@ from ..client import EngineState
 from ..overlay import state as overlay_state
 from ..properties import AvatarProperties, SessionProperties
 from ..scene import find
+from .sidebar import SidebarPanel
 from .text import draw_text
 
 REPAIRS = (
@@ -30,14 +31,6 @@ DISMISS = 24
 """Width of the button that dismisses a message, pixels at scale 1."""
 
 _thumbnails: bpy.utils.previews.ImagePreviewCollection | None = None
-
-
-class SidebarPanel:
-    """Where this add-on's panels are."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Likeness"
 
 
 class LikenessPanel(SidebarPanel, Panel):
@@ -212,7 +205,7 @@ def _draw_display(layout: UILayout, avatar: AvatarProperties) -> None:
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(avatar, "opacity", slider=True)
-    column.prop(avatar, "share", text="Detail", slider=True)
+    column.prop(avatar, "share", slider=True)
 
 
 def _draw_rig(layout: UILayout, context: Context, mesh: Object) -> None:

@@ -8,6 +8,7 @@ from bpy.types import Context, Menu, Object, Panel, PoseBone, ShapeKey, UILayout
 from ..operators.expression import DIRECTION_ITEMS, ITEM_OF_GROUP
 from ..scene import expressions, find, head_bones, presets
 from ..scene.preset_table import PRESETS
+from .sidebar import SidebarPanel
 
 LABEL_SHARE = 0.4
 TURNS = {"neck": ("Nod Down", "Turn Left", "Tilt Right"), "jaw": ("Jaw Open", "Jaw Twist", "Jaw Right")}
@@ -28,14 +29,11 @@ class MirrorMenu(Menu):
             self.layout.operator("likeness.mirror_expression", text=label).direction = item
 
 
-class ExpressionPanel(Panel):
+class ExpressionPanel(SidebarPanel, Panel):
     """The active avatar's expression"""
 
     bl_idname = "LIKENESS_PT_expression"
     bl_label = "Expression"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Likeness"
     bl_order = 10
 
     @classmethod

@@ -6,7 +6,6 @@ The same box stands in the extension's preferences.
 from __future__ import annotations
 
 import os
-import textwrap
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,9 +18,9 @@ from ..client import EngineState, EngineStatus
 from ..command import VARIABLE, engine_command
 from ..environment import State, own_environment, state_of
 from ..operators import setup as operators
+from .sidebar import SidebarPanel
+from .text import draw_text
 
-PIXELS_PER_LETTER = 6.5
-"""Of Blender's interface font at scale 1, on average."""
 SETUP_BUTTONS = {State.ABSENT: "Set Up Engine", State.INCOMPLETE: "Resume Setup", State.OUTDATED: "Update Engine"}
 STATE_TEXTS = {
     EngineState.STOPPED: "Not running",
@@ -77,8 +76,8 @@ def draw_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     elif view.command:
         _draw_restart(column, view)
     elif preferences.engine_folder() is None:
-        _draw_text(column, operators.CHECKOUT.message, context, icon="INFO")
-        _draw_text(column, operators.CHECKOUT.remedy, context)
+        draw_text(column, context, operators.CHECKOUT.message, icon="INFO")
+        draw_text(column, context, operators.CHECKOUT.remedy)
     _draw_more(column, view)
 
 
@@ -119,21 +118,21 @@ def _draw_state(column: bpy.types.UILayout, view: EngineView, context: bpy.types
     if status.device:
         column.label(text=f"{status.device.upper()}: {status.device_name}", icon="MEMORY")
     column.label(text=view.source, icon="CONSOLE")
-    _draw_text(column, " ".join(view.command), context, enabled=False)
+    draw_text(column, context, " ".join(view.command)).enabled = False
     if view.own == State.OUTDATED:
-        _draw_text(column, "This engine belongs to another version of Likeness.", context, icon="ERROR")
+        draw_text(column, context, "This engine belongs to another version of Likeness.", icon="ERROR")
 
 
 def _draw_error(box: bpy.types.UILayout, error: LikenessError, context: bpy.types.Context) -> None:
-    _draw_text(box, error.message, context, icon="ERROR")
-    _draw_text(box, error.remedy, context)
+    draw_text(box, context, error.message, icon="ERROR")
+    draw_text(box, context, error.remedy)
 
 
 def _draw_setup(column: bpy.types.UILayout, text: str, context: bpy.types.Context) -> None:
     if bpy.app.online_access:
-        _draw_text(column, "Fetches about 0.6 GB; takes 2.1 GB of disk.", context)
+        draw_text(column, context, "Fetches about 0.6 GB; takes 2.1 GB of disk.")
     else:
-        _draw_text(column, f"{operators.OFFLINE.message} {operators.OFFLINE.remedy}", context, icon="INTERNET_OFFLINE")
+        draw_text(column, context, f"{operators.OFFLINE.message} {operators.OFFLINE.remedy}", icon="INTERNET_OFFLINE")
         column.operator("screen.userpref_show", text="Open Preferences", icon="PREFERENCES").section = "SYSTEM"
     row = column.row()
     row.scale_y = 1.5
@@ -156,27 +155,10 @@ def _draw_more(column: bpy.types.UILayout, view: EngineView) -> None:
         column.operator("likeness.remove_engine", icon="TRASH")
 
 
-def _draw_text(
-    layout: bpy.types.UILayout, text: str, context: bpy.types.Context, *, icon: str = "NONE", enabled: bool = True
-) -> None:
-    """Draw text over as many lines as the region's width asks for."""
-    width = context.region.width if context.region else 300
-    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
-    letters = max(20, int(width / (PIXELS_PER_LETTER * scale)) - 6)
-    lines = layout.column(align=True)
-    lines.enabled = enabled
-    lines.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, letters)):
-        lines.label(text=line, icon=icon if number == 0 else "NONE" if icon == "NONE" else "BLANK1")
-
-
-class SetupPanel:
+class SetupPanel(SidebarPanel):
     """In the sidebar's tab, after all others."""
 
     bl_label = "Setup"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Likeness"
     bl_order = 90
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -185,7 +167,7 @@ class SetupPanel:
 
 
 class OpenSetup(SetupPanel, bpy.types.Panel):
-    """Setup while there is something to do: open by default."""
+    """Setup while there is something to do: open by default"""
 
     bl_idname = "LIKENESS_PT_setup"
 
@@ -196,7 +178,7 @@ class OpenSetup(SetupPanel, bpy.types.Panel):
 
 
 class SettledSetup(SetupPanel, bpy.types.Panel):
-    """Setup when all is well: closed by default."""
+    """Setup when all is well: closed by default"""
 
     bl_idname = "LIKENESS_PT_setup_settled"
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
