@@ -7,6 +7,10 @@ from bpy.types import Context, Mesh, Object, Scene, ShapeKey
 
 CORRECTIVE_PREFIX = "pose."
 """Shape keys that follow the bones by drivers; all others but the basis are controls."""
+SPLATS_MARK = "local_basis_0"
+"""An attribute that every points object has, and hardly another mesh."""
+_last_found: tuple[str, str | None] = ("", None)
+"""By name and library, for a reference would not outlive undo."""
 
 
 def avatars(scene: Scene) -> list[Object]:
@@ -24,7 +28,9 @@ def avatar_of(obj: Object | None) -> Object | None:
     if obj is None or is_avatar(obj):
         return obj
     if obj.type == "ARMATURE":
-        return next((mesh for mesh in _all_avatars() if armature_of(mesh) == obj), None)
+        return _avatar_of_armature(obj)
+    if obj.type != "MESH" or SPLATS_MARK not in obj.data.attributes:  # panels ask often, and files hold many objects
+        return None
     return next((mesh for mesh in _all_avatars() if mesh.likeness.splats == obj), None)
 
 
@@ -57,6 +63,18 @@ def controls(mesh: Object) -> list[ShapeKey]:
 def is_intact(mesh: Object) -> bool:
     """Tell whether the mesh has the vertices that its Gaussians lie on."""
     return len(mesh.data.vertices) == mesh.likeness.vertex_count
+
+
+def _avatar_of_armature(armature: Object) -> Object | None:
+    """Look first where the last one was found: every button asks at every redraw in pose mode."""
+    global _last_found
+    known = bpy.data.objects.get(_last_found)
+    if known is not None and is_avatar(known) and armature_of(known) == armature:
+        return known
+    found = next((mesh for mesh in _all_avatars() if armature_of(mesh) == armature), None)
+    if found is not None:
+        _last_found = (found.name, found.library.filepath if found.library else None)
+    return found
 
 
 def _all_avatars() -> list[Object]:
