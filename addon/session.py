@@ -106,6 +106,8 @@ def wake() -> None:
     global _woken_for
     if not bpy.app.background and _woken_for != preference():
         _woken_for = preference()
+        if bpy.app.timers.is_registered(_start):  # the preference is being typed
+            return
         bpy.app.timers.register(_start, first_interval=INTERVAL, persistent=True)
 
 

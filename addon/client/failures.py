@@ -73,8 +73,16 @@ def death(code: int | None, last_line: str, was_ready: bool) -> LikenessError:
         return not_found("there is no such program", last_line or f"exit code {code}")
     how = "closed its output" if code is None else f"exit code {code}"
     if code is not None and code < 0:
-        how = f"ended by {signal.Signals(-code).name}"
+        how = f"ended by {_signal_name(-code)}"
     when = "while it worked" if was_ready else "before it was ready"
     reason = f": {last_line}" if last_line else ""
     memory = "If memory ran out, close other programs. " if code == -9 else ""
     return MachineError("engine.died", f"The engine ended {when} ({how}{reason}).", memory + START_AGAIN)
+
+
+def _signal_name(number: int) -> str:
+    """Return a signal's name; most of Linux's real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

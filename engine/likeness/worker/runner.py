@@ -88,7 +88,14 @@ class Runner:
             answer = _answer(job)
             with self._lock:
                 self._open.pop(job.id, None)
+            self._tell(job, answer)
+
+    def _tell(self, job: Job, answer: object) -> None:
+        """Send the answer, or that it cannot be sent: whoever waits for it has to hear, and the next job to begin."""
+        try:
             self._sender.send(answer)
+        except LikenessError as error:
+            self._sender.send(_failed(job, error))
 
 
 def _answer(job: Job) -> object:
@@ -101,9 +108,12 @@ def _answer(job: Job) -> object:
         return JobCancelled(job.id)
     # A job may fail in any way (a library may even call sys.exit); the process goes on and the client hears of it.
     except (Exception, SystemExit) as error:
-        failure = as_likeness_error(error)
-        return JobFailed(job.id, failure.code, failure.message, failure.remedy)
+        return _failed(job, as_likeness_error(error))
     return answer
+
+
+def _failed(job: Job, error: LikenessError) -> JobFailed:
+    return JobFailed(job.id, error.code, error.message, error.remedy)
 
 
 def _or_leave(load: Callable[[], object], then: Callable[[object], None]) -> None:

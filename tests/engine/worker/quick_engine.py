@@ -25,7 +25,8 @@ def load() -> Ready:
 def create(request: CreateAvatar, progress) -> AvatarCreated:
     progress.update("begun", -1.0)
     BEHAVIOURS[request.filename](progress)
-    return AvatarCreated(request.id, request.portrait, ("one", "two"))
+    warnings = (None,) if request.filename == "unsayable" else ("one", "two")
+    return AvatarCreated(request.id, request.portrait, warnings)
 
 
 def noise(text: str) -> None:
@@ -35,7 +36,7 @@ def noise(text: str) -> None:
     ctypes.CDLL(None).puts(text.encode())
     ctypes.CDLL(None).fflush(None)
     os.write(1, text.encode())
-    subprocess.run([sys.executable, "-c", f"import sys; print({text!r}, sys.stdin.read())"], check=True)
+    subprocess.run([sys.executable, "-c", f"import sys; print({text!r}, sys.stdin.read())"], check=True, timeout=30)
 
 
 def slow(progress) -> None:
@@ -57,6 +58,7 @@ def fail(error: Exception):
 
 BEHAVIOURS = {
     "good": lambda progress: progress.update("done", 1.5),
+    "unsayable": lambda progress: None,
     "noisy": lambda progress: noise("\x89LKN not a message"),
     "slow": slow,
     "stuck": stuck,

@@ -139,7 +139,7 @@ def test_pings_are_answered_while_a_job_runs(start):
     engine.create(1, "slow")
     engine.say(Ping(5))
     began = time.monotonic()
-    assert engine.outcome() == Pong(5) and time.monotonic() - began < 2
+    assert engine.outcome() == Pong(5) and time.monotonic() - began < 5
 
 
 def test_running_and_queued_jobs_are_cancelled_and_others_go_on(start):
@@ -163,6 +163,7 @@ def test_running_and_queued_jobs_are_cancelled_and_others_go_on(start):
         ("bug", "internal", "Something unexpected failed (ZeroDivisionError: odd lines)."),
         ("leaves", "internal", "Something unexpected failed (SystemExit: 3)."),
         ("nan", "protocol.malformed", "fraction"),
+        ("unsayable", "protocol.malformed", "warnings"),
     ],
 )
 def test_a_failed_job_is_told_in_the_command_lines_words_and_the_next_one_runs(start, what, code, words):
@@ -207,7 +208,7 @@ def test_a_client_that_listens_no_more_stops_its_job(start):
     time.sleep(0.5)
     began = time.monotonic()
     engine.process.stdin.close()
-    assert engine.process.wait(LONG_ENOUGH) == 0 and time.monotonic() - began < 2
+    assert engine.process.wait(LONG_ENOUGH) == 0 and time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,8 @@ def test_an_engine_that_cannot_load_says_why_and_ends(start):
 
 def test_a_person_at_a_terminal_is_told_what_it_is_for():
     ours, theirs = os.openpty()
-    done = subprocess.run([sys.executable, "-m", "likeness.cli", "serve"], stdin=theirs, capture_output=True, text=True)
+    command = [sys.executable, "-m", "likeness.cli", "serve"]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=60)
     os.close(ours)
     os.close(theirs)
     assert done.returncode == 2 and done.stderr.startswith("error: usage: ") and done.stderr.count("\n") == 1
@@ -249,5 +251,5 @@ def test_the_greeting_waits_for_nothing_heavy():
         "import sys, likeness.worker.server\n"
         "sys.exit(' '.join({'torch', 'mediapipe', 'numba', 'scipy', 'PIL', 'cv2'} & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
