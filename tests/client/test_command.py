@@ -118,5 +118,5 @@ def test_it_needs_neither_bpy_nor_anything_heavy(module):
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'engine')!r}]\nimport {module}\n"
         "sys.exit(' '.join({'bpy', 'torch', 'scipy', 'PIL'} & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -319,11 +319,11 @@ def test_noise_is_noticed_though_nothing_follows_and_pieces_may_be_small():
     read_end, write_end = os.pipe()
     with open(read_end, "rb") as stream, open(write_end, "wb", buffering=0) as pipe:
         data = frame(Cancel(7)) + frame(AvatarCreated(1, bytes(3000), ("dim",)))
-        sender = threading.Thread(target=lambda: [pipe.write(bytes([byte])) for byte in data])
+        sender = threading.Thread(target=lambda: [pipe.write(bytes([byte])) for byte in data], daemon=True)
         sender.start()
         assert read_message(stream) == Cancel(7)
         assert read_message(stream) == AvatarCreated(1, bytes(3000), ("dim",))
-        sender.join()
+        sender.join(10)
 
 
 def test_the_worked_example_in_the_documentation_is_what_is_sent():

@@ -74,7 +74,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(astronaut_photograph, tmp_path)
         pass
     running.send_signal(signal.SIGINT)
     assert running.stderr.read().splitlines()[-1] == "stopped, nothing was written"
-    assert running.wait() == 130
+    assert running.wait(60) == 130
     assert list(tmp_path.iterdir()) == []
 
 

@@ -171,7 +171,7 @@ def test_progress_is_lines_in_a_log_and_a_bar_in_a_terminal():
 def test_help_needs_nothing_heavy():
     heavy = "{'torch', 'mediapipe', 'numba', 'scipy', 'numpy', 'PIL'}"
     loaded = f"import sys; from likeness.cli import main; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
-    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
@@ -179,7 +179,7 @@ def test_a_reader_that_goes_away_is_no_error(avatar_path):
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "likeness.cli", "info", str(avatar_path)]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -188,9 +188,9 @@ def test_odd_file_names_are_no_obstacle(avatar_path, tmp_path):
     odd = os.fsencode(tmp_path) + b"/a\xff\n.likeness"
     os.rename(avatar_path, odd)
     command = [sys.executable, "-m", "likeness.cli", "info"]
-    assert subprocess.run([*command, odd], capture_output=True).returncode == 0
+    assert subprocess.run([*command, odd], capture_output=True, timeout=120).returncode == 0
     os.truncate(odd, 100)
-    done = subprocess.run([*command, odd], capture_output=True)
+    done = subprocess.run([*command, odd], capture_output=True, timeout=120)
     assert done.returncode == 3 and done.stderr.count(b"\n") == 1
 
 
@@ -203,7 +203,7 @@ def test_a_stop_leaves_nothing(avatar_path, tmp_path, sent, output):
     assert running.stderr.readline() == "rendering\n"
     running.send_signal(sent)
     assert running.stderr.read() == "stopped, nothing was written\n"
-    assert running.wait() == 130
+    assert running.wait(60) == 130
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -179,7 +179,7 @@ def test_detectors_leave_standard_error_clean() -> None:
         "picture = Photograph(skimage.data.astronaut(), None, '0' * 64)\n"
         "make_portrait(picture, choose_face(picture)[0], 128)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stderr == ""
     assert done.stdout == ""
 

@@ -209,7 +209,7 @@ def test_kernels_compile_without_a_writable_package(tmp_path):
     """A package folder that cannot be written sends the compiled code to NUMBA_CACHE_DIR."""
     code = "from likeness.rendering.binning import _argsort; import numpy; _argsort(numpy.ones(3, numpy.uint32))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=300)
     assert list(tmp_path.rglob("*.nbi"))
 
 

@@ -54,4 +54,4 @@ def test_warming_up_starts_what_the_first_job_would_wait_for():
         "import sys; from likeness.worker import jobs; jobs.load(); jobs.warm_up()\n"
         "sys.exit(not {'mediapipe', 'torch._dynamo', 'likeness.avatar.create'} <= set(sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL, timeout=120).returncode == 0
