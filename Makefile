@@ -49,7 +49,10 @@ test-addon: bpy
 test-blender: setup-test extension
 	$(BIN)/python -m pytest --confcutdir tests/blender -rs tests/blender
 
-extension: setup-test $(if $(BLENDER)$(LIKENESS_BLENDER),,bpy)
+# Without a Blender it is built with the tool in the bpy wheel of the first of these versions.
+HAS_BLENDER = $(BLENDER)$(LIKENESS_BLENDER)$(shell command -v blender)
+
+extension: $(VENV)/.ready-build $(if $(HAS_BLENDER),,.venv-bpy/$(firstword $(BPY_VERSIONS))/.ready)
 	BLENDER="$(BLENDER)" $(BIN)/python tests/blender/build_extension.py
 
 bpy: $(BPY_VERSIONS:%=.venv-bpy/%/.ready)
@@ -84,6 +87,10 @@ $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed: install it, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.ready-build: $(VENV)/.python requirements.lock
+	$(INSTALL) "$$(grep '^setuptools==' requirements.lock)"
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.python requirements.lock pyproject.toml
