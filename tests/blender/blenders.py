@@ -82,7 +82,7 @@ def is_made(suite: str) -> bool:
     """Say whether the sandbox's root of a Debian suite stands and may be entered."""
     if os.name != "posix" or os.geteuid() != 0:
         return False
-    done = subprocess.run([str(SANDBOX), "made"], env={**os.environ, "SUITE": suite}, check=False)
+    done = subprocess.run([str(SANDBOX), "made"], env={**os.environ, "SUITE": suite}, check=False, timeout=60)
     return done.returncode == 0
 
 

@@ -33,8 +33,10 @@ def main() -> int:
     stage(build_wheel(version))
     DIST.mkdir(exist_ok=True)
     package = DIST / f"likeness-{version}.zip"
-    subprocess.run([*tool, "build", "--source-dir", str(STAGE), "--output-filepath", str(package)], check=True)
-    subprocess.run([*tool, "validate", str(package)], check=True)
+    subprocess.run(
+        [*tool, "build", "--source-dir", str(STAGE), "--output-filepath", str(package)], check=True, timeout=300
+    )
+    subprocess.run([*tool, "validate", str(package)], check=True, timeout=300)
     print(package.relative_to(ROOT))
     return 0
 
@@ -59,7 +61,9 @@ def build_wheel(version: str) -> Path:
     shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     words = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}  # 1980, the first year that a zip knows
-    subprocess.run([*words, "--no-build-isolation", "-w", str(folder), str(ROOT)], check=True, env=environment)
+    subprocess.run(
+        [*words, "--no-build-isolation", "-w", str(folder), str(ROOT)], check=True, env=environment, timeout=300
+    )
     return folder / f"likeness-{version}-py3-none-any.whl"
 
 

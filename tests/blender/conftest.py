@@ -32,7 +32,8 @@ def gpu_python() -> Blender:
 @pytest.fixture(scope="session")
 def package() -> Path:
     """Build the zip; the tool validates it as well."""
-    done = subprocess.run([sys.executable, str(HERE / "build_extension.py")], capture_output=True, text=True, cwd=ROOT)
+    words = [sys.executable, str(HERE / "build_extension.py")]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=600)
     if "No Blender to build with" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr

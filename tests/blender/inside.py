@@ -20,7 +20,7 @@ def run(steps: Callable[[], Iterator[float | None]], *, first: float = 1.0) -> N
     The window is up `first` seconds after the script was read. A step that fails ends Blender with its traceback.
     """
     walk = steps()
-    bpy.app.timers.register(lambda: _step(walk), first_interval=first)
+    bpy.app.timers.register(lambda: _step(walk), first_interval=first, persistent=True)
 
 
 def _step(walk: Iterator[float | None]) -> float | None:

@@ -43,11 +43,13 @@ class Viewport:
         top = self.window.height - region.y - region.height
         crop = f"{region.width}x{region.height}+{region.x}+{top}"
         command = ["import", "-window", "root", "-crop", crop, "+repage", "-depth", "8"]
-        raw = subprocess.run([*command, "rgb:-"], check=True, capture_output=True).stdout
+        raw = subprocess.run([*command, "rgb:-"], check=True, capture_output=True, timeout=60).stdout
         pixels = np.frombuffer(raw, np.uint8).reshape(region.height, region.width, 3)
         if path is not None:
             size = f"{region.width}x{region.height}"
-            subprocess.run(["convert", "-size", size, "-depth", "8", "rgb:-", str(path)], input=raw, check=True)
+            subprocess.run(
+                ["convert", "-size", size, "-depth", "8", "rgb:-", str(path)], input=raw, check=True, timeout=60
+            )
         return pixels
 
 
