@@ -113,8 +113,11 @@ class SelectRig(OnAvatar, Operator):
         if rig is None:
             self.report({"ERROR"}, "The avatar has lost its rig. Undo, or create the avatar again.")
             return {"CANCELLED"}
-        if context.mode == "POSE" and context.object is rig:
+        if context.mode == "POSE" and context.object == rig:
             return _go_to(self, context, mesh)
+        if not _may_be_posed(rig):
+            self.report({"ERROR"}, "The bones are linked. Choose Object > Library Override > Make to pose them.")
+            return {"CANCELLED"}
         ended = _go_to(self, context, rig)
         if ended == {"FINISHED"}:
             bpy.ops.object.mode_set(mode="POSE")
@@ -140,6 +143,12 @@ def _read(work: Work[Made], path: Path) -> Made:
     avatar = read_avatar(path)
     work.stage, work.fraction = "Preparing the avatar", 0.5
     return Made(prepare(avatar))
+
+
+def _may_be_posed(rig: Object) -> bool:
+    """Tell whether Blender lets the rig into Pose Mode: not a linked one, nor an override that it made by itself."""
+    override = rig.override_library
+    return rig.library is None and not (override is not None and override.is_system_override)
 
 
 def _go_to(operator: Operator, context: Context, item: Object) -> set[str]:

@@ -131,3 +131,19 @@ def test_going_from_one_avatar_to_another(file):
     assert bpy.context.object == second
     with pytest.raises(RuntimeError, match="no avatar named Nobody"):
         bpy.ops.likeness.select_avatar(name="Nobody")
+
+
+def test_the_bones_of_a_linked_avatar_are_said_to_be_linked(file, tmp_path):
+    bpy.ops.likeness.open_avatar(filepath=str(file))
+    library = tmp_path / "library.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+        wanted.collections = [file.stem]
+    bpy.context.scene.collection.children.link(wanted.collections[0])
+    mesh = bpy.data.objects[file.stem]
+    bpy.context.view_layer.objects.active = mesh
+    with pytest.raises(RuntimeError, match="The bones are linked") as caught:
+        bpy.ops.likeness.select_rig()
+    assert "Traceback" not in str(caught.value)
+    assert bpy.context.object == mesh and bpy.context.mode == "OBJECT"
