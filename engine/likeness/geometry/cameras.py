@@ -1,4 +1,4 @@
-"""Pinhole cameras in OpenCV's convention: x right, y down, z forward; pixel centres at half-integers."""
+"""Cameras in OpenCV's convention: x right, y down, z forward; pixel centres at half-integers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,30 @@ from likeness.geometry.rotations import rotvec_to_rotmat
 
 
 @dataclass(frozen=True)
-class Camera:
-    """A pinhole camera that looks at head space.
+class Lens:
+    """What K does not say: whether things shrink with depth, and which depths (metres) are seen."""
 
-    Convention: x_pixel = K @ (T_camera_head @ x_head) / depth; the top left pixel covers [0, 1) x [0, 1).
+    orthographic: bool = False
+    near: float = 0.01
+    far: float = np.inf
+
+
+PINHOLE = Lens()
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that looks at head space.
+
+    Convention: x_pixel = K @ (T_camera_head @ x_head) / depth; the top left pixel covers [0, 1) x [0, 1). With an
+    orthographic lens x_pixel = K @ (x, y, 1), so that K's focal lengths are pixels per metre.
     """
 
     K: Float[np.ndarray, "3 3"]
     T_camera_head: Float[np.ndarray, "4 4"]
     width: int
     height: int
+    lens: Lens = PINHOLE
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -40,7 +54,7 @@ class Camera:
         """Project head-space points to pixels; also return their depth along the view axis, metres."""
         in_camera = self.transform(points)
         depth = in_camera[..., 2]
-        homogeneous = in_camera @ self.K.T
+        homogeneous = (_on_plane(in_camera) if self.lens.orthographic else in_camera) @ self.K.T
         return homogeneous[..., :2] / homogeneous[..., 2:], depth
 
     def unproject(
@@ -48,7 +62,10 @@ class Camera:
     ) -> Float[np.ndarray, "*n 3"]:
         """Take pixels at a depth (metres) back into head space; the inverse of `project`."""
         homogeneous = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
-        in_camera = homogeneous @ np.linalg.inv(self.K).T * depth[..., None]
+        on_plane = homogeneous @ np.linalg.inv(self.K).T
+        in_camera = on_plane * depth[..., None]
+        if self.lens.orthographic:
+            in_camera = np.concatenate([on_plane[..., :2], depth[..., None]], -1)
         return (in_camera - self.T_camera_head[:3, 3]) @ self.rotation
 
     def cropped(self, left: float, top: float, side: float, size: int) -> Camera:
@@ -75,6 +92,10 @@ class Camera:
         pose[:3, :3] = rotation
         pose[:3, 3] = self.transform(pivot) - rotation @ pivot
         return replace(self, T_camera_head=pose)
+
+
+def _on_plane(points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+    return np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
 
 
 def look_at_face(distance: float, focal: float, width: int, height: int) -> Camera:

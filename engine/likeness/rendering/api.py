@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from likeness.geometry.cameras import Camera
+from likeness.geometry.cameras import PINHOLE, Camera, Lens
 from likeness.rendering.cpu import CpuRasterize, draw
 from likeness.rendering.projection import Scene, make_view
 
@@ -43,11 +43,12 @@ def rasterize(
     width: int,
     height: int,
     background: Float[Tensor, "3"] | None = None,
+    lens: Lens = PINHOLE,
 ) -> Rendering[Tensor]:
     """Draw Gaussians in head space (metres, float32, sRGB); rgb and alpha carry gradients back to the first four.
 
-    viewmat is T_camera_head, OpenCV; K has no skew. The gradient of `covars` is symmetric. Gaussians nearer than 1 cm
-    or with NaN are left out. Without a background rgb is over black. On CUDA tensors gsplat draws.
+    viewmat is T_camera_head, OpenCV; K has no skew. The gradient of `covars` is symmetric. Gaussians with NaN or with a
+    mean that the lens does not reach are left out. Without a background rgb is over black. gsplat draws CUDA tensors.
     Errors: MachineError `gsplat.missing`, InputError `gaussians.too_large`.
     """
     background = torch.zeros(3) if background is None else background
@@ -55,9 +56,9 @@ def rasterize(
         from likeness.rendering.cuda import rasterize_cuda  # gsplat is optional and slow to import
 
         return Rendering(
-            *rasterize_cuda(means, covars, opacities, colors, viewmat, K, width, height, background.to(means))
+            *rasterize_cuda(means, covars, opacities, colors, viewmat, K, width, height, background.to(means), lens)
         )
-    view = make_view(viewmat.detach().numpy(), K.detach().numpy(), width, height)
+    view = make_view(viewmat.detach().numpy(), K.detach().numpy(), width, height, lens)
     return Rendering(*CpuRasterize.apply(means, covars, opacities, colors, view, background.detach().float().numpy()))
 
 
@@ -72,6 +73,6 @@ def render(
 ) -> Rendering[np.ndarray]:
     """Draw Gaussians on the CPU without gradients; otherwise as `rasterize`."""
     scene = Scene(*(np.ascontiguousarray(array, np.float32) for array in (means, covars, opacities, colors)))
-    view = make_view(camera.T_camera_head, camera.K, camera.width, camera.height)
+    view = make_view(camera.T_camera_head, camera.K, camera.width, camera.height, camera.lens)
     picture = draw(scene, view, np.array(background, np.float32)).picture
     return Rendering(picture.rgb, picture.alpha, picture.depth)

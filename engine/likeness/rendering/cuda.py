@@ -7,6 +7,10 @@ from importlib import import_module
 from torch import Tensor
 
 from likeness.contract.errors import MachineError
+from likeness.geometry.cameras import Lens
+
+FAR = 1e10
+"""gsplat's own default: it wants a number."""
 
 
 def rasterize_cuda(
@@ -19,6 +23,7 @@ def rasterize_cuda(
     width: int,
     height: int,
     background: Tensor,
+    lens: Lens,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return rgb, alpha and mean depth as `likeness.rendering.api.rasterize` does.
 
@@ -47,5 +52,8 @@ def rasterize_cuda(
         backgrounds=background[None],
         render_mode="RGB+ED",
         covars=covars,
+        camera_model="ortho" if lens.orthographic else "pinhole",
+        near_plane=lens.near,
+        far_plane=min(lens.far, FAR),
     )
     return picture[0, ..., :3], alpha[0, ..., 0], picture[0, ..., 3].detach()

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-NEAR = 0.01
-"""Gaussians whose mean is nearer than this (metres along the view axis) are left out."""
+from likeness.geometry.cameras import PINHOLE, Lens
+
 LOW_PASS = 0.3
 """Square pixels added to every 2-D covariance."""
 MIN_ALPHA = 1.0 / 255.0
@@ -40,7 +40,10 @@ class Scene(NamedTuple):
 
 
 class View(NamedTuple):
-    """A pinhole camera as plain numbers for the kernels, and the interval of x/z and y/z where J is not clamped."""
+    """A camera as plain numbers for the kernels, and the interval of u = x/d and v = y/d where J is not clamped.
+
+    The divisor d is the depth z, or 1 for an orthographic lens: d = perspective z + (1 - perspective).
+    """
 
     rotation: tuple[tuple[float, float, float], ...]
     translation: tuple[float, float, float]
@@ -50,34 +53,39 @@ class View(NamedTuple):
     high: tuple[float, float]
     width: int
     height: int
+    perspective: float
+    near: float
+    far: float
 
 
-def make_view(viewmat: np.ndarray, K: np.ndarray, width: int, height: int) -> View:
+def make_view(viewmat: np.ndarray, K: np.ndarray, width: int, height: int, lens: Lens = PINHOLE) -> View:
     """Take T_camera_head (4,4) and K (3,3, without skew) apart."""
     viewmat, K, size = np.asarray(viewmat, np.float64), np.asarray(K, np.float64), np.array([width, height])
     focal, center = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
     low, high = -center / focal - 0.15 * size / focal, (size - center) / focal + 0.15 * size / focal
     rotation = tuple(tuple(row) for row in viewmat[:3, :3].tolist())
     pairs = (tuple(pair.tolist()) for pair in (focal, center, low, high))
-    return View(rotation, tuple(viewmat[:3, 3].tolist()), *pairs, width, height)
+    translation, perspective = tuple(viewmat[:3, 3].tolist()), 0.0 if lens.orthographic else 1.0
+    return View(rotation, translation, *pairs, width, height, perspective, float(lens.near), float(lens.far))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def project(begin, end, scene, view, splats):
-    """Fill splats[begin:end]; what is too near, transparent, broken or beside the picture gets opacity 0."""
+    """Fill splats[begin:end]; what is too near, too far, transparent, broken or beside the picture gets opacity 0."""
     means, covars, opacities, colors = scene
     for i in range(begin, end):
         splat = splats[i]
         splat.opacity = 0.0
         x, y, z = _to_camera(means, i, view)
-        if not (z > NEAR and opacities[i] > MIN_ALPHA):
+        if not (z > view.near and z <= view.far and opacities[i] > MIN_ALPHA):
             continue
-        row_x, row_y = _jacobian(x / z, y / z, z, view)
+        d = _divisor(z, view)
+        row_x, row_y = _jacobian(x / d, y / d, d, view)
         xx, xy, yy = _covariance(_symmetric(covars, i), row_x, row_y)
         determinant = xx * yy - xy * xy
         if not (determinant > 0.0 and xx > 0.0 and np.isfinite(determinant)):
             continue
-        splat.x, splat.y = view.focal[0] * x / z + view.center[0], view.focal[1] * y / z + view.center[1]
+        splat.x, splat.y = view.focal[0] * x / d + view.center[0], view.focal[1] * y / d + view.center[1]
         bound = 2.0 * np.log(opacities[i] / MIN_ALPHA)  # the squared Mahalanobis distance where alpha is MIN_ALPHA
         splat.reach_x, splat.reach_y = np.sqrt(bound * xx), np.sqrt(bound * yy)
         splat.conic_xx, splat.conic_xy, splat.conic_yy = yy / determinant, -xy / determinant, xx / determinant
@@ -122,19 +130,21 @@ def _backward_geometry(first, second, point, covar, view):
     `first` are the sums of v dx and v dy, `second` those of v dx^2, v dx dy and v dy^2; `point` is in camera space.
     """
     x, y, z = point
-    u, v = x / z, y / z
-    row_x, row_y = _jacobian(u, v, z, view)
+    d = _divisor(z, view)
+    u, v = x / d, y / d
+    row_x, row_y = _jacobian(u, v, d, view)
     image_x, image_y = _apply(covar, row_x), _apply(covar, row_y)
     conic, grad = _backward_conic(second, *_covariance(covar, row_x, row_y))
     row_x_grad = _combine(2 * grad[0], image_x, 2 * grad[1], image_y)
     row_y_grad = _combine(2 * grad[1], image_x, 2 * grad[2], image_y)
-    # dL/du through the 2-D mean, then through the rows of J R, which hold u unless it is clamped.
+    # dL/du through the 2-D mean, then through the rows of J R, which hold u unless it is clamped or orthographic.
     u_mean = view.focal[0] * (conic[0] * first[0] + conic[1] * first[1])
     v_mean = view.focal[1] * (conic[1] * first[0] + conic[2] * first[1])
-    u_row = -view.focal[0] / z * _dot(row_x_grad, view.rotation[2]) if view.low[0] < u < view.high[0] else 0.0
-    v_row = -view.focal[1] / z * _dot(row_y_grad, view.rotation[2]) if view.low[1] < v < view.high[1] else 0.0
-    u_grad, v_grad = (u_mean + u_row) / z, (v_mean + v_row) / z
-    z_grad = -u_grad * u - v_grad * v - (_dot(row_x_grad, row_x) + _dot(row_y_grad, row_y)) / z
+    u_row = -view.focal[0] / d * _dot(row_x_grad, view.rotation[2]) if view.low[0] < u < view.high[0] else 0.0
+    v_row = -view.focal[1] / d * _dot(row_y_grad, view.rotation[2]) if view.low[1] < v < view.high[1] else 0.0
+    u_grad, v_grad = (u_mean + view.perspective * u_row) / d, (v_mean + view.perspective * v_row) / d
+    d_grad = -u_grad * u - v_grad * v - (_dot(row_x_grad, row_x) + _dot(row_y_grad, row_y)) / d
+    z_grad = view.perspective * d_grad
     in_xy = _combine(u_grad, view.rotation[0], v_grad, view.rotation[1])
     mean_grad = _combine(1.0, in_xy, z_grad, view.rotation[2])
     by_x, by_y = _combine(grad[0], row_x, grad[1], row_y), _combine(grad[1], row_x, grad[2], row_y)
@@ -169,10 +179,17 @@ def _to_camera(means, i, view):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _jacobian(u, v, z, view):
-    """Return the two rows of J R, the derivative of the pixel by the head-space point, for u = x/z and v = y/z."""
+def _divisor(z, view):
+    """Return what x and y are divided by; see View."""
+    return view.perspective * z + (1.0 - view.perspective)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _jacobian(u, v, d, view):
+    """Return the two rows of J R, the derivative of the pixel by the head-space point, for u = x/d and v = y/d."""
     u, v = min(max(u, view.low[0]), view.high[0]), min(max(v, view.low[1]), view.high[1])
-    scale_x, scale_y = view.focal[0] / z, view.focal[1] / z
+    u, v = view.perspective * u, view.perspective * v
+    scale_x, scale_y = view.focal[0] / d, view.focal[1] / d
     row_x = _combine(scale_x, view.rotation[0], -u * scale_x, view.rotation[2])
     return row_x, _combine(scale_y, view.rotation[1], -v * scale_y, view.rotation[2])
 

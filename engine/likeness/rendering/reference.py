@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-NEAR, LOW_PASS, MIN_ALPHA, MAX_ALPHA, MIN_TRANSMITTANCE = 0.01, 0.3, 1 / 255, 0.99, 1e-4
+from likeness.geometry.cameras import PINHOLE, Lens
+
+LOW_PASS, MIN_ALPHA, MAX_ALPHA, MIN_TRANSMITTANCE = 0.3, 1 / 255, 0.99, 1e-4
 
 
 def rasterize_reference(
@@ -19,13 +21,15 @@ def rasterize_reference(
     width: int,
     height: int,
     background: Float[Tensor, "3"],
+    lens: Lens = PINHOLE,
 ) -> tuple[Float[Tensor, "H W 3"], Float[Tensor, "H W"], Float[Tensor, "H W"]]:
     """Return rgb, alpha and mean depth as `rasterize` does; differentiable, float32 or float64."""
     in_camera = means @ viewmat[:3, :3].T + viewmat[:3, 3]
     order = torch.argsort(in_camera[:, 2].detach(), stable=True)
-    order = order[in_camera[order, 2] > NEAR]
+    order = order[(in_camera[order, 2] > lens.near) & (in_camera[order, 2] <= lens.far)]
     in_camera, covars, opacities, colors = in_camera[order], covars[order], opacities[order], colors[order]
-    pixels, covars2d = _project(in_camera, covars, viewmat[:3, :3], K, width, height)
+    project = _project_orthographic if lens.orthographic else _project
+    pixels, covars2d = project(in_camera, covars, viewmat[:3, :3], K, width, height)
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     offset = torch.stack([x, y], -1).to(means).reshape(1, -1, 2) - pixels[:, None]
     exponent = -0.5 * torch.einsum("npi,nij,npj->np", offset, torch.linalg.inv(covars2d), offset)
@@ -60,3 +64,17 @@ def _project(
     jacobian = (focal[:, None] / in_camera[:, 2:, None]) * to_plane @ rotation
     covars2d = jacobian @ covars @ jacobian.mT + LOW_PASS * torch.eye(2).to(ray)
     return ray * focal + center, covars2d
+
+
+def _project_orthographic(
+    in_camera: Float[Tensor, "N 3"],
+    covars: Float[Tensor, "N 3 3"],
+    rotation: Float[Tensor, "3 3"],
+    K: Float[Tensor, "3 3"],
+    width: int,
+    height: int,
+) -> tuple[Float[Tensor, "N 2"], Float[Tensor, "N 2 2"]]:
+    """Parallel projection, which is linear; the size does not matter."""
+    jacobian = torch.stack([K[0, 0] * rotation[0], K[1, 1] * rotation[1]]).to(in_camera)
+    covars2d = jacobian @ covars @ jacobian.mT + LOW_PASS * torch.eye(2).to(in_camera)
+    return in_camera[:, :2] * torch.stack([K[0, 0], K[1, 1]]) + K[:2, 2], covars2d

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.contract.errors import InputError, MachineError
-from likeness.geometry.cameras import Camera, look_at_face
+from likeness.geometry.cameras import PINHOLE, Camera, Lens, look_at_face
 from likeness.rendering.api import rasterize, render
 from likeness.rendering.reference import rasterize_reference
 
@@ -40,7 +40,7 @@ def _scene(seed: int, count: int, *, size: float = 0.01, spread: float = 0.1, op
     return [torch.from_numpy(array).float().double() for array in arrays]
 
 
-def _both(scene, width, height, seed=0):
+def _both(scene, width, height, seed=0, lens=PINHOLE):
     """Return (pictures, gradients) of the kernels and of the twin for one random linear loss of rgb and alpha."""
     camera, rng = _camera(width, height), np.random.default_rng(seed)
     viewmat, K = torch.from_numpy(camera.T_camera_head), torch.from_numpy(camera.K)
@@ -49,7 +49,7 @@ def _both(scene, width, height, seed=0):
     results = []
     for function, dtype in ((rasterize, torch.float32), (rasterize_reference, torch.float64)):
         inputs = [tensor.to(dtype).requires_grad_() for tensor in scene]
-        output = function(*inputs, viewmat, K, width, height, background.to(dtype))
+        output = function(*inputs, viewmat, K, width, height, background.to(dtype), lens)
         rgb, alpha, depth = output if isinstance(output, tuple) else (output.rgb, output.alpha, output.depth)
         (rgb * weights[..., :3].to(dtype)).sum().add((alpha * weights[..., 3].to(dtype)).sum()).backward()
         pictures = [tensor.detach().double().numpy() for tensor in (rgb, alpha, depth)]
@@ -57,8 +57,8 @@ def _both(scene, width, height, seed=0):
     return results
 
 
-def _assert_twins(scene, width=45, height=37, *, tolerance=2e-3):
-    (pictures, grads), (twin_pictures, twin_grads) = _both(scene, width, height)
+def _assert_twins(scene, width=45, height=37, *, tolerance=2e-3, lens=PINHOLE):
+    (pictures, grads), (twin_pictures, twin_grads) = _both(scene, width, height, lens=lens)
     for name, ours, theirs in zip(("rgb", "alpha", "depth"), pictures, twin_pictures, strict=True):
         off = np.abs(ours - theirs)
         # A pair within rounding of a threshold (1/255, 1e-4) may fall on the other side of it.
@@ -107,10 +107,24 @@ def test_equal_depths_keep_their_order():
     _assert_twins(scene, 32, 32)
 
 
-def test_the_twin_passes_gradcheck():
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**20), count=st.integers(1, 60), size=st.sampled_from([3e-3, 0.02, 0.08]))
+def test_orthographic_lenses_agree_with_the_twin(seed, count, size):
+    _assert_twins(_scene(seed, count, size=size), lens=Lens(orthographic=True))
+
+
+def test_only_what_lies_within_the_lenses_range_is_drawn():
+    lens = Lens(near=0.9, far=1.2)
+    _assert_twins(_scene(11, 80, size=0.02, spread=0.3), lens=lens)
+    depth = _both(_scene(11, 80, size=0.02, spread=0.3), 45, 37, lens=lens)[0][0][2]
+    assert depth.max() <= 1.2 and depth[depth > 0].min() > 0.9
+
+
+@pytest.mark.parametrize("lens", [PINHOLE, Lens(orthographic=True)])
+def test_the_twin_passes_gradcheck(lens):
     camera = _camera(9, 7)
     scene = [tensor.requires_grad_() for tensor in _scene(5, 6, size=0.02, spread=0.02, opacity=(0.2, 0.8))]
-    constants = (torch.from_numpy(camera.T_camera_head), torch.from_numpy(camera.K), 9, 7, torch.rand(3).double())
+    constants = (torch.from_numpy(camera.T_camera_head), torch.from_numpy(camera.K), 9, 7, torch.rand(3).double(), lens)
 
     def picture(means, covars, opacities, colors):
         symmetric = (covars + covars.mT) / 2
@@ -218,7 +232,7 @@ def test_cuda_without_gsplat_says_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "gsplat", None)
     with pytest.raises(MachineError, match=r"gsplat\.missing"):
-        rasterize_cuda(*[torch.zeros(0)] * 6, 4, 4, torch.zeros(3))
+        rasterize_cuda(*[torch.zeros(0)] * 6, 4, 4, torch.zeros(3), PINHOLE)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
