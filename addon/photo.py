@@ -34,6 +34,11 @@ def read_photo(path: Path) -> bytes:
     return data
 
 
+def shown(text: str) -> str:
+    """Return a text with file names in it as Blender takes it: on Linux they may hold what is no text; it becomes ?."""
+    return text.encode(errors="replace").decode()
+
+
 def _check_size(name: str, size: int) -> None:
     if size == 0:
         raise InputError("photo.empty", f"{name} is empty (0 bytes).", "Copy or export the photo again.")

@@ -15,6 +15,7 @@ from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
 
 from .. import session
+from ..photo import shown
 from ..scene import find
 from ..scene.build import add_avatar
 from ..scene.prepare import PreparedAvatar
@@ -180,7 +181,7 @@ class AvatarMaker:
         if work.error:
             return self._failed(work.error)
         try:
-            _add(context, work.result.prepared, path.stem)
+            _add(context, work.result.prepared, shown(path.stem))
         except Exception as error:  # what Blender refuses has no class of its own
             return self._failed(as_likeness_error(error))
         session.tell(error=None, warned=work.result.warnings)
@@ -189,6 +190,7 @@ class AvatarMaker:
         return {"FINISHED"}
 
     def _failed(self, error: LikenessError) -> set[str]:
+        error = type(error)(error.code, shown(error.message), shown(error.remedy))
         session.tell(error=error)
         self.report({"ERROR"}, f"{error.message} {error.remedy}")
         return {"CANCELLED"}

@@ -13,6 +13,7 @@ from likeness.contract.errors import LikenessError
 from .. import session
 from ..client import EngineState
 from ..overlay import state as overlay_state
+from ..photo import shown
 from ..properties import AvatarProperties, SessionProperties
 from ..scene import find
 from .sidebar import SidebarPanel
@@ -94,7 +95,7 @@ def _draw_photo(layout: UILayout, settings: SessionProperties) -> None:
         return
     box = column.box()
     box.template_icon(icon_value=_thumbnail(settings.photo), scale=THUMBNAIL_SCALE)
-    column.operator("likeness.choose_photo", text=Path(settings.photo).name, icon="FILEBROWSER")
+    column.operator("likeness.choose_photo", text=shown(Path(settings.photo).name), icon="FILEBROWSER")
 
 
 def _draw_choices(layout: UILayout, settings: SessionProperties) -> None:
@@ -226,9 +227,10 @@ def _draw_rig(layout: UILayout, context: Context, mesh: Object) -> None:
 def _thumbnail(path: str) -> int:
     """Return the icon of a picture file; Blender loads it later, in a thread."""
     absolute = bpy.path.abspath(path)
-    if absolute not in _thumbnails:
-        _thumbnails.load(absolute, absolute, "IMAGE")
-    return _thumbnails[absolute].icon_id
+    name = shown(absolute)
+    if name not in _thumbnails:
+        _thumbnails.load(name, absolute, "IMAGE")
+    return _thumbnails[name].icon_id
 
 
 def _in_import_menu(self: Menu, _context: Context) -> None:

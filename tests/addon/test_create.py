@@ -67,6 +67,16 @@ def test_a_photo_becomes_an_active_avatar_of_its_name(photo):
     assert session.last_error is None and session.warnings == ()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such names")
+def test_a_photos_name_need_not_be_text(tmp_path):
+    photo = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Ad\xe4.jpg"))
+    photo.write_bytes(b"a photograph")
+    assert create(photo) == {"FINISHED"}
+    assert bpy.context.object.name == "Ad?"
+    photo.unlink()
+    assert refusal(photo) == "Ad?.jpg is no longer there. Choose another photo."
+
+
 def test_several_at_once_are_as_many_avatars(photo):
     other = photo.with_name("Grace.jpg")
     other.write_bytes(b"another")
