@@ -27,7 +27,7 @@ def engine_command(preference: str, own_environment: Path | None) -> list[str]:
     are a command line, an environment's folder, a Python, or the `likeness` program. Errors: MachineError `engine.none`
     where nothing is set up, `engine.not_found` where what is named is not there.
     """
-    named = {f"the environment variable {VARIABLE}": os.environ.get(VARIABLE, ""), "the preferences": preference}
+    named = {f"the environment variable {VARIABLE}": os.environ.get(VARIABLE, ""), "the preference Engine": preference}
     for place, text in named.items():
         if text.strip():
             return _parse(text.strip(), place)

@@ -85,7 +85,11 @@ def submit(request: CreateAvatar, then: Callable[[AvatarCreated], T]) -> Job[T]:
 
 
 def restart() -> None:
-    """Stop the engine and start it again, by today's preferences; a failure is in the status."""
+    """Stop the engine and start it again, by today's preferences; a failure is in the status.
+
+    What the last attempt told is dismissed: it is mostly of the engine that is gone.
+    """
+    dismiss()
     stop()
     try:
         client()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
@@ -10,8 +11,9 @@ from bpy.types import Context, Menu, Object, Panel, UILayout
 
 from likeness.contract.errors import LikenessError
 
-from .. import session
+from .. import preferences, session
 from ..client import EngineState
+from ..command import VARIABLE
 from ..overlay import state as overlay_state
 from ..photo import shown
 from ..properties import AvatarProperties, SessionProperties
@@ -26,6 +28,8 @@ REPAIRS = (
     (("photo.", "picture.", "face."), "likeness.choose_photo", "Choose Another Photo", "FILEBROWSER"),
 )
 """What helps against errors whose codes begin so; the first that fits."""
+OF_THE_EXTENSION = "likeness.setup_engine"
+"""This repair is of the extension's own engine, and no help while another one is named."""
 HEAD_NAMES = {"open": "Open Head"}
 THUMBNAIL_SCALE = 7.0
 DISMISS = 24
@@ -166,8 +170,20 @@ def _draw_repair(layout: UILayout, error: LikenessError) -> None:
         return  # it is not the engine that is too old
     for codes, operator, text, icon in REPAIRS:
         if error.code.startswith(codes):
-            layout.operator(operator, text=text, icon=icon)
+            if operator != OF_THE_EXTENSION or not _draw_named(layout):
+                layout.operator(operator, text=text, icon=icon)
             return
+
+
+def _draw_named(layout: UILayout) -> bool:
+    """Draw the way to where another engine is named, and say whether one is; an environment variable has none."""
+    if os.environ.get(VARIABLE, "").strip():
+        return True
+    named = bool(session.preference().strip())
+    if named:
+        show = layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
+        show.module = preferences.EXTENSION
+    return named
 
 
 def _draw_engine(layout: UILayout, context: Context) -> None:

@@ -41,6 +41,7 @@ def make_mesh(name: str, prepared: PreparedAvatar) -> Mesh:
 def add_shape_keys(mesh: Object, keys: Sequence[PreparedKey]) -> None:
     """Add the basis and the keys, all at zero."""
     mesh.shape_key_add(name="Basis", from_mix=False)
+    mesh.data.shape_keys.name = mesh.name  # as which the Dope Sheet lists them
     for prepared in keys:
         key = mesh.shape_key_add(name=prepared.name, from_mix=False)
         key.points.foreach_set("co", prepared.positions.ravel())  # far faster than `data`

@@ -69,6 +69,12 @@ def test_restarting_gives_a_new_process():
     assert session.client() is not first and settle() == EngineState.READY
 
 
+def test_restarting_dismisses_what_the_engine_before_said():
+    session.tell(error=MachineError("engine.died", "The engine ended.", "Start it again."))
+    session.restart()
+    assert session.last_error is None
+
+
 def test_stopping_stops_it():
     session.client()
     session.stop()
