@@ -51,7 +51,9 @@ def test_the_evaluated_mesh_is_the_formulas(mesh, fractions, turns, mode):
     rotations = np.array([Quaternion(turn).normalized().to_matrix() for turn in turns])
     set_pose(mesh, rotations, mode)
     expected = forward(AVATAR.rig, values, rotations)
-    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), expected, atol=1e-5)
+    # Blender takes axis and angle from an arc cosine, which in single precision misses small angles by up to 7e-4.
+    tolerance = 5e-4 if mode == "AXIS_ANGLE" else 1e-5
+    np.testing.assert_allclose(blender_to_head(evaluated(mesh)), expected, atol=tolerance)
 
 
 def at_rest() -> tuple[np.ndarray, np.ndarray]:
