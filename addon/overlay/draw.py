@@ -17,6 +17,7 @@ from likeness.contract.errors import LikenessError
 from ..scene.find import avatars
 from ..viewports import live_regions, redraw_sidebars
 from . import state
+from .bones import draw_bones
 from .composite import Compositor
 from .occluders import OccluderPainter
 from .source import Posed, posed
@@ -99,7 +100,8 @@ def _draw_region(context: bpy.types.Context) -> None:
     space, region = context.space_data, context.region.as_pointer()
     depsgraph = context.evaluated_depsgraph_get()
     view = region_view(context.region, context.region_data)
-    shown = _read(_shown(context.scene, context.view_layer, space), depsgraph, view)
+    meshes = _shown(context.scene, context.view_layer, space)
+    shown = _read(meshes, depsgraph, view)
     if not shown and _overlay is None:
         return
     overlay = _ready_overlay()
@@ -111,6 +113,7 @@ def _draw_region(context: bpy.types.Context) -> None:
         _guarded(avatar.uid, avatar.name, partial(_draw_avatar, overlay, region, view, avatar, occluded_by, scene))
     names = {avatar.uid for avatar in shown} | ({OCCLUDERS} if scene is not None else set())
     overlay.targets.keep_of_region(region, names)
+    draw_bones(meshes, space, depsgraph, (view.width, view.height))
 
 
 def _draw_avatar(
