@@ -24,10 +24,14 @@ def draw_bones(meshes: list[Object], space: SpaceView3D, depsgraph: Depsgraph, s
         return
     lines: dict[Color, Points] = defaultdict(list)
     for armature in {armature_of(mesh) for mesh in meshes}:
-        if armature is not None and armature.mode == "POSE" and armature.visible_in_viewport_get(space):
+        if armature is not None and armature.mode == "POSE" and _is_shown(armature, space):
             _add_lines(lines, armature, depsgraph)
     if lines:
         _draw_lines(lines, size)
+
+
+def _is_shown(armature: Object, space: SpaceView3D) -> bool:
+    return space.show_object_viewport_armature and armature.visible_get(viewport=space)
 
 
 def _add_lines(lines: dict[Color, Points], armature: Object, depsgraph: Depsgraph) -> None:
