@@ -11,12 +11,15 @@ from typing import Generic, TypeVar
 
 from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import AvatarCreated, CreateAvatar, JobCancelled, JobFailed, JobProgress, Ready, Welcome
+from likeness.contract.messages import ANSWERS, JobCancelled, JobFailed, JobProgress, Ready, Welcome
 
 from .failures import readable, stopped
 from .line import Line
 
 T = TypeVar("T")
+RESULTS = tuple(ANSWERS.values())
+LAST = (*RESULTS, JobFailed, JobCancelled)
+"""What ends a job."""
 
 
 class EngineState(StrEnum):
@@ -105,10 +108,10 @@ class EngineClient:
             self._line = Line(self._command, self._silence, self)
             self._line.start()
 
-    def submit(self, request: CreateAvatar, then: Callable[[AvatarCreated], T] = lambda answer: answer) -> Job[T]:
+    def submit(self, request: object, then: Callable[[object], T] = lambda answer: answer) -> Job[T]:
         """Send a request, which gets an id, and return its job at once; `then` makes the result of the answer.
 
-        `then` runs in the reader's thread. Without a running engine the job has ended, with the engine's error.
+        Requests are the keys of `messages.ANSWERS`. `then` runs in the reader's thread. Without a running engine the job has ended, with the engine's error.
         """
         job: Job[T] = Job(next(self._ids), then)
         with self._lock:
@@ -152,7 +155,7 @@ class EngineClient:
             elif isinstance(message, Ready):
                 ready = {"device": message.device, "device_name": message.device_name}
                 self._status = replace(self._status, state=EngineState.READY, **ready)
-            is_last = isinstance(message, AvatarCreated | JobFailed | JobCancelled)
+            is_last = isinstance(message, LAST)
             id = getattr(message, "id", None)
             job = self._jobs.pop(id, None) if is_last else self._jobs.get(id)
         if job:
@@ -177,5 +180,5 @@ def _tell(job: Job, message: object) -> None:
         job.end(error=LikenessError(message.code, readable(message.message), readable(message.remedy)))
     elif isinstance(message, JobCancelled):
         job.end(cancelled=True)
-    elif isinstance(message, AvatarCreated):
+    elif isinstance(message, RESULTS):
         job.work_up(message)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 from likeness.contract.codec import CHUNK, Block, encode, read_message
 from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import PROTOCOL_VERSION, Cancel, CreateAvatar, Hello, JobFailed, Ping, Ready, Welcome
+from likeness.contract.messages import ANSWERS, PROTOCOL_VERSION, Cancel, Hello, JobFailed, Ping, Ready, Welcome
 
 from ..children import OWN_GROUP, kill
 from .failures import deaf, death, nonsense, not_found, other_version, own_version, readable, silent
@@ -69,7 +69,7 @@ class Line:
     def withdraw(self, id: int) -> None:
         """Take a request back, or have the engine cancel it if it is on its way already."""
         with self._changed:
-            waiting = [message for message in self._outbox if isinstance(message, CreateAvatar) and message.id == id]
+            waiting = [message for message in self._outbox if type(message) in ANSWERS and message.id == id]
             if waiting:
                 self._outbox.remove(waiting[0])
             else:

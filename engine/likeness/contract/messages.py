@@ -1,14 +1,19 @@
 """What the engine and its client say to each other; the closed set of messages, each defined once.
 
-Client to engine: Hello, CreateAvatar, Cancel, Ping. Engine to client: Welcome, Ready, JobProgress, AvatarCreated,
-JobFailed, JobCancelled, Pong. A request has an `id` of the client's choice; every answer to it carries the same. Hello
-and Welcome stay as they are in every protocol version. `codec` turns messages into bytes and back; docs/protocol.md
-describes the conversation.
+Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, Cancel, Ping. Engine to client: Welcome, Ready,
+JobProgress, AvatarCreated, GaussiansKept, FrameRendered, JobFailed, JobCancelled, Pong. A request has an `id` of the
+client's choice; every answer to it carries the same. Hello and Welcome never change, so that any two versions can tell
+each other apart. `codec` turns messages into bytes and back; docs/protocol.md describes the conversation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+Array = Annotated
 
 PROTOCOL_VERSION = 1
 """Raised by every change after which an older program would misunderstand."""
@@ -69,6 +74,62 @@ class AvatarCreated:
 
 
 @dataclass(frozen=True)
+class KeepGaussians:
+    """Keep an avatar's Gaussians for later frames, in the place of any that were kept under this key."""
+
+    id: int
+    key: str
+    corners: Array[np.ndarray, "N 3"]
+    """The vertices of each Gaussian's triangle, int32."""
+    local_mean: Array[np.ndarray, "N 3"]
+    local_basis: Array[np.ndarray, "N 3 3"]
+    opacities: Array[np.ndarray, "N"]
+    colors: Array[np.ndarray, "N 3"]
+    """sRGB; what the others mean says `contract.avatar.BoundGaussians`; all float32."""
+
+
+@dataclass(frozen=True)
+class GaussiansKept:
+    """The answer to KeepGaussians."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class RenderFrame:
+    """Draw avatars whose Gaussians are kept into one picture. World space is the client's, in metres."""
+
+    id: int
+    width: int
+    height: int
+    T_camera_world: Array[np.ndarray, "4 4"]
+    """OpenCV's camera: x right, y down, z forward; float64."""
+    K: Array[np.ndarray, "3 3"]
+    """Pixels; with an orthographic lens pixels per metre; float64."""
+    orthographic: bool
+    near: float
+    far: float
+    keys: tuple[str, ...]
+    """B of them, one for each avatar."""
+    vertex_counts: tuple[int, ...]
+    vertices: Array[np.ndarray, "V 3"]
+    """Of all avatars, one after the other, each in its own space; float32."""
+    T_world_body: Array[np.ndarray, "B 4 4"]
+    """Affine; float64."""
+
+
+@dataclass(frozen=True)
+class FrameRendered:
+    """The answer to RenderFrame."""
+
+    id: int
+    rgba: Array[np.ndarray, "H W 4"]
+    """sRGB, premultiplied, the top row first; float32."""
+    depth: Array[np.ndarray, "H W"]
+    """Mean depth along the view axis, metres; 0 where nothing is seen; float32."""
+
+
+@dataclass(frozen=True)
 class JobProgress:
     """Stage `stage` (a short human name) of a job is done to `fraction` in 0..1."""
 
@@ -121,6 +182,10 @@ MESSAGES: tuple[type, ...] = (
     Ready,
     CreateAvatar,
     AvatarCreated,
+    KeepGaussians,
+    GaussiansKept,
+    RenderFrame,
+    FrameRendered,
     JobProgress,
     JobFailed,
     Cancel,
@@ -129,3 +194,6 @@ MESSAGES: tuple[type, ...] = (
     Pong,
 )
 """All that may be said; whatever else arrives is refused."""
+
+ANSWERS: dict[type, type] = {CreateAvatar: AvatarCreated, KeepGaussians: GaussiansKept, RenderFrame: FrameRendered}
+"""The requests that are jobs, and what each gives when it goes well."""

@@ -8,8 +8,9 @@ from importlib import import_module
 
 from likeness.contract.avatar_file import avatar_to_bytes
 from likeness.contract.errors import UsageError
-from likeness.contract.messages import AvatarCreated, CreateAvatar, Ready
+from likeness.contract.messages import AvatarCreated, CreateAvatar, KeepGaussians, Ready, RenderFrame
 from likeness.contract.progress import Progress
+from likeness.worker import frames
 
 DEVICES = ("auto", "cpu", "cuda")
 MAX_NAME = 255
@@ -58,7 +59,11 @@ def create(request: CreateAvatar, progress: Progress) -> AvatarCreated:
     return AvatarCreated(request.id, avatar_to_bytes(avatar), tuple(warnings))
 
 
-JOBS: dict[type, Callable[..., object]] = {CreateAvatar: create}
+JOBS: dict[type, Callable[..., object]] = {
+    CreateAvatar: create,
+    KeepGaussians: frames.keep,
+    RenderFrame: frames.render_frame,
+}
 """The function of each request that is a job; it takes the request and a Progress and returns the answer."""
 
 

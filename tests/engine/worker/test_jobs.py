@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from likeness.contract.errors import LikenessError
-from likeness.contract.messages import CreateAvatar
+from likeness.contract.messages import ANSWERS, CreateAvatar
 from likeness.contract.progress import SilentProgress
-from likeness.worker.jobs import create, plain_name
+from likeness.worker.jobs import JOBS, create, plain_name
 
 REQUEST = CreateAvatar(1, b"no picture", "/home/me/Me at\nhome.jpg", "draft", "open", None, "cpu", 0)
 
@@ -55,3 +55,7 @@ def test_warming_up_starts_what_the_first_job_would_wait_for():
         "sys.exit(not {'mediapipe', 'torch._dynamo', 'likeness.avatar.create'} <= set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL, timeout=120).returncode == 0
+
+
+def test_every_request_has_its_job():
+    assert set(JOBS) == set(ANSWERS)

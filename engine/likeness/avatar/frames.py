@@ -1,0 +1,49 @@
+"""Frames of scenes with several avatars, whose vertices another program has computed.
+
+World space here is any metric space the vertices are taken to; its units are those of the camera and of the depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from likeness.binding.affine import pose
+from likeness.contract.avatar import BoundGaussians
+from likeness.geometry.cameras import Camera
+from likeness.rendering.api import Rendering, render
+
+
+@dataclass(frozen=True)
+class Body:
+    """An avatar in one frame."""
+
+    gaussians: BoundGaussians
+    """`triangle` counts the rows of `triangles`."""
+    triangles: Int[np.ndarray, "F 3"]
+    vertices: Float[np.ndarray, "V 3"]
+    """In the avatar's own space."""
+    T_world_body: Float[np.ndarray, "4 4"]
+    """Any affine map: turned, scaled unevenly and mirrored objects too."""
+
+
+def render_bodies(bodies: Sequence[Body], camera: Camera) -> Rendering[np.ndarray]:
+    """Draw all bodies into one picture over black; their Gaussians hide each other one by one.
+
+    Errors: InputError `gaussians.too_large`.
+    """
+    posed = [_pose_in_world(body) for body in bodies]
+    means = np.concatenate([np.zeros((0, 3), np.float32), *(mean for mean, _ in posed)])
+    covars = np.concatenate([np.zeros((0, 3, 3), np.float32), *(covar for _, covar in posed)])
+    opacities = np.concatenate([np.zeros(0, np.float32), *(body.gaussians.opacities for body in bodies)])
+    colors = np.concatenate([np.zeros((0, 3), np.float32), *(body.gaussians.colors for body in bodies)])
+    return render(camera, means, covars, opacities, colors)
+
+
+def _pose_in_world(body: Body) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
+    means, covars = pose(body.gaussians, body.vertices, body.triangles)
+    linear, offset = body.T_world_body[:3, :3].astype(np.float32), body.T_world_body[:3, 3].astype(np.float32)
+    return means @ linear.T + offset, linear @ covars @ linear.T

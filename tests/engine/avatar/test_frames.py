@@ -1,0 +1,70 @@
+"""Several avatars in one picture, posed from outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factories import make_avatar
+from likeness.avatar.animate import neutral, pose_avatar, prepare_avatar
+from likeness.avatar.frames import Body, render_bodies
+from likeness.geometry.cameras import look_at_face
+from likeness.rendering.api import render
+
+CAMERA = look_at_face(1.0, 400.0, 96, 80)
+
+
+def _body(matrix: np.ndarray | None = None, **options: int) -> Body:
+    avatar = make_avatar(**options)
+    matrix = np.eye(4) if matrix is None else matrix
+    return Body(avatar.gaussians, avatar.rig.faces, avatar.rig.v_neutral, matrix)
+
+
+def _gaussians(body: Body) -> tuple[np.ndarray, ...]:
+    avatar = replace(make_avatar(gaussians=len(body.gaussians.triangle)), gaussians=body.gaussians)
+    means, covars = pose_avatar(prepare_avatar(avatar), neutral(avatar))
+    return means, covars, body.gaussians.opacities, body.gaussians.colors
+
+
+def test_a_body_alone_is_the_avatar():
+    body = _body(gaussians=300)
+    ours, direct = render_bodies([body], CAMERA), render(CAMERA, *_gaussians(body))
+    np.testing.assert_allclose(ours.rgb, direct.rgb, atol=1e-5)
+    np.testing.assert_allclose(ours.depth, direct.depth, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**20))
+def test_any_affine_place_moves_means_and_covariances(seed):
+    rng = np.random.default_rng(seed)
+    matrix = np.eye(4)
+    matrix[:3] += rng.normal(0, 0.1, (3, 4))
+    body = _body(matrix, gaussians=200)
+    means, covars, opacities, colors = _gaussians(body)
+    linear = matrix[:3, :3]
+    direct = render(CAMERA, means @ linear.T + matrix[:3, 3], linear @ covars @ linear.T, opacities, colors)
+    np.testing.assert_allclose(render_bodies([body], CAMERA).rgb, direct.rgb, atol=2e-3)
+
+
+def test_bodies_hide_each_other_gaussian_by_gaussian():
+    """Two halves of one avatar, put together again, are the avatar, whichever comes first."""
+    whole = _body(gaussians=400)
+    pick = np.arange(400) % 2 == 0
+    halves = [replace(whole, gaussians=_some(whole.gaussians, chosen)) for chosen in (pick, ~pick)]
+    expected = render_bodies([whole], CAMERA).rgb
+    assert np.abs(render_bodies(halves[:1], CAMERA).rgb - expected).max() > 0.05
+    for order in (halves, halves[::-1]):
+        np.testing.assert_allclose(render_bodies(order, CAMERA).rgb, expected, atol=1e-5)
+
+
+def test_an_empty_scene_is_transparent():
+    picture = render_bodies([], CAMERA)
+    assert picture.alpha.shape == (80, 96) and not picture.alpha.any() and not picture.rgb.any()
+
+
+def _some(gaussians, chosen):
+    arrays = {name: getattr(gaussians, name)[chosen] for name in gaussians.__dataclass_fields__}
+    return type(gaussians)(**arrays)
