@@ -111,8 +111,8 @@ class EngineClient:
     def submit(self, request: object, then: Callable[[object], T] = lambda answer: answer) -> Job[T]:
         """Send a request, which gets an id, and return its job at once; `then` makes the result of the answer.
 
-        Requests are the keys of `messages.ANSWERS`. `then` runs in the reader's thread. Without a running engine the job
-        has ended, with the engine's error.
+        Requests are the keys of `messages.ANSWERS`. `then` runs in the reader's thread. Without a running engine the
+        job has ended, with the engine's error.
         """
         job: Job[T] = Job(next(self._ids), then)
         with self._lock:

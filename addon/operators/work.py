@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import pi
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import bpy
 from bpy.types import Context, Event
+from mathutils import Quaternion
 
 from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
@@ -21,6 +23,8 @@ from ..scene.build import add_avatar
 from ..scene.prepare import PreparedAvatar
 
 T = TypeVar("T")
+FRONT = Quaternion((1.0, 0.0, 0.0), pi / 2)
+"""How a view from the front is turned."""
 INTERVAL = 0.1
 """Seconds between two looks at the work."""
 BUSY = "Another avatar is on its way: wait for it, or cancel it"
@@ -219,12 +223,13 @@ def _add(context: Context, prepared: PreparedAvatar, name: str) -> None:
 
 
 def _frame(context: Context) -> None:
-    """Turn the 3D view to the avatar, which is small in a new scene; a view through a camera stays."""
+    """Look the avatar in the face: in a new scene it is small and seen askew. A view through a camera stays."""
     area = context.area
     if area is None or area.type != "VIEW_3D" or area.spaces.active.region_3d.view_perspective == "CAMERA":
         return
     region = next(region for region in area.regions if region.type == "WINDOW")
     with context.temp_override(area=area, region=region):
+        area.spaces.active.region_3d.view_rotation = FRONT
         if bpy.ops.view3d.view_selected.poll():
             bpy.ops.view3d.view_selected()
 

@@ -15,7 +15,7 @@ from .splats import make_splats
 
 
 def add_avatar(context: Context, prepared: PreparedAvatar, name: str) -> Object:
-    """Add an avatar at the 3D cursor and return its mesh, which becomes active and alone selected.
+    """Add an avatar at the 3D cursor and return its mesh, which becomes active; it and its rig alone are selected.
 
     Needs object mode. Blender may number the name.
     """
@@ -31,7 +31,8 @@ def add_avatar(context: Context, prepared: PreparedAvatar, name: str) -> Object:
     splats.parent = mesh
     _remember(mesh, splats, prepared)
     apply_display(mesh)
-    mesh.select_set(True)
+    for obj in (armature, mesh):  # the rig too, so that moving, turning and duplicating take the whole head
+        obj.select_set(True)
     context.view_layer.objects.active = mesh
     return mesh
 
@@ -55,6 +56,8 @@ def _mesh_object(collection: Collection, name: str, prepared: PreparedAvatar, ar
     add_shape_keys(mesh, prepared.keys)
     bind_mesh(mesh, armature, prepared.bones)
     add_drivers(mesh, armature, prepared.keys)
+    # Moved without its rig, the head would turn about a point beside it.
+    mesh.lock_location = mesh.lock_rotation = mesh.lock_scale = (True, True, True)
     mesh.hide_render = True  # the photographed head is what is to be rendered, not its carrier
     return mesh
 

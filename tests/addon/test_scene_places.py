@@ -27,9 +27,9 @@ def addon_in_an_empty_file() -> Iterator[None]:
 
 
 def assert_in_order(mesh: Object) -> None:
-    """Show that the avatar is whole, in view, alone selected and active, in object mode."""
+    """Show that the avatar is whole, in view, selected with its rig and nothing else, and active, in object mode."""
     assert bpy.context.mode == "OBJECT" and bpy.context.view_layer.objects.active == mesh
-    assert bpy.context.selected_objects == [mesh] and mesh.visible_get()
+    assert set(bpy.context.selected_objects) == {mesh, mesh.parent} and mesh.visible_get()
     assert avatars(bpy.context.scene) == [mesh] and is_intact(mesh)
     assert_follows(mesh, AVATAR.rig)
 
