@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from likeness.avatar.pictures import to_rgba
 from likeness.binding.affine import pose
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar, Rig
 from likeness.contract.errors import UsageError
 from likeness.geometry.cameras import Camera
 from likeness.head.model import PreparedHead, forward, prepare_rig
-from likeness.rendering.api import rasterize
+from likeness.rendering.api import Rendering, rasterize
 
 COEFFICIENT_LIMIT = 10.0
 
@@ -77,13 +78,19 @@ def pose_avatar(
     return pose(driven.avatar.gaussians, vertices, driven.avatar.rig.faces)
 
 
-def render_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Float[np.ndarray, "H W 4"]:
-    """Draw the avatar: premultiplied RGBA, sRGB 0..1."""
+def draw_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Rendering[np.ndarray]:
+    """Draw the avatar over black; colours sRGB 0..1."""
     means, covars = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
     viewmat, K = (torch.from_numpy(matrix.astype(np.float32)) for matrix in (camera.T_camera_head, camera.K))
+    size = camera.width, camera.height
     with torch.no_grad():
-        drawn = rasterize(means, covars, driven.opacities, driven.colors, viewmat, K, camera.width, camera.height)
-    return torch.cat([drawn.rgb, drawn.alpha[..., None]], -1).numpy()
+        drawn = rasterize(means, covars, driven.opacities, driven.colors, viewmat, K, *size, lens=camera.lens)
+    return Rendering(drawn.rgb.numpy(), drawn.alpha.numpy(), drawn.depth.numpy())
+
+
+def render_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Float[np.ndarray, "H W 4"]:
+    """Draw the avatar: premultiplied RGBA, sRGB 0..1."""
+    return to_rgba(draw_avatar(driven, camera, expression))
 
 
 def _control_index(rig: Rig, name: str) -> int:

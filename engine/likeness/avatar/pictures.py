@@ -1,4 +1,4 @@
-"""Pictures between renders and files: PNG bytes, backgrounds, straight and premultiplied alpha."""
+"""Pictures between renders and files: PNG bytes, backgrounds, straight and premultiplied alpha, linear light."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from likeness.contract.avatar import Avatar
 from likeness.contract.errors import InputError
 from likeness.geometry.cameras import Camera
 from likeness.portrait.read import read_photograph
+from likeness.rendering.api import Rendering
+
+SRGB_KNEE = 0.04045
+"""Up to here sRGB is a straight line (IEC 61966-2-1)."""
 
 
 def encode_png(picture: UInt8[np.ndarray, "H W C"]) -> bytes:
@@ -35,16 +39,36 @@ def decode_png(data: bytes) -> UInt8[np.ndarray, "H W C"]:
         ) from error
 
 
+def to_rgba(drawn: Rendering[np.ndarray]) -> Float[np.ndarray, "H W 4"]:
+    """Return what was drawn over black as premultiplied RGBA."""
+    return np.concatenate([drawn.rgb, drawn.alpha[..., None]], -1)
+
+
 def to_straight_uint8(rgba: Float[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "H W 4"]:
     """Turn premultiplied RGBA in 0..1 into 8 bits with straight alpha, as PNG wants it."""
-    alpha = rgba[..., 3:]
-    color = np.divide(rgba[..., :3], alpha, out=np.zeros_like(rgba[..., :3]), where=alpha > 0)
-    return _to_uint8(np.concatenate([color, alpha], -1))
+    return _to_uint8(np.concatenate([_straight(rgba), rgba[..., 3:]], -1))
+
+
+def to_linear(rgba: Float[np.ndarray, "H W 4"]) -> Float[np.ndarray, "H W 4"]:
+    """Turn premultiplied sRGB (0..1) into premultiplied linear light, Rec.709's primaries.
+
+    The straight colours are decoded (IEC 61966-2-1), for those are what the photograph's pixels were.
+    """
+    straight = _straight(rgba)
+    decoded = ((np.maximum(straight, SRGB_KNEE) + 0.055) / 1.055) ** 2.4
+    np.divide(straight, 12.92, out=decoded, where=straight <= SRGB_KNEE)
+    return np.concatenate([decoded * rgba[..., 3:], rgba[..., 3:]], -1)
 
 
 def over(rgba: Float[np.ndarray, "H W 4"], background: Float[np.ndarray, "#H #W 3"]) -> UInt8[np.ndarray, "H W 3"]:
     """Lay premultiplied RGBA over an opaque background; both sRGB 0..1."""
-    return _to_uint8(rgba[..., :3] + (1 - rgba[..., 3:]) * background)
+    return _to_uint8(laid_over(rgba, background)[..., :3])
+
+
+def laid_over(rgba: Float[np.ndarray, "H W 4"], background: Float[np.ndarray, "#H #W 3"]) -> Float[np.ndarray, "H W 4"]:
+    """Lay premultiplied RGBA over an opaque background; both sRGB 0..1. Alpha is then 1 everywhere."""
+    rgb = rgba[..., :3] + (1 - rgba[..., 3:]) * background
+    return np.concatenate([rgb, np.ones_like(rgb[..., :1])], -1)
 
 
 def plain_background(color: tuple[int, int, int]) -> Float[np.ndarray, "1 1 3"]:
@@ -72,6 +96,11 @@ def portrait_background(avatar: Avatar, camera: Camera) -> Float[np.ndarray, "H 
     box = (left, top, left + camera.width * scale, top + camera.height * scale)
     resized = padded.resize((camera.width, camera.height), Image.Resampling.BICUBIC, box=box)
     return np.asarray(resized, np.float32) / 255
+
+
+def _straight(rgba: Float[np.ndarray, "H W 4"]) -> Float[np.ndarray, "H W 3"]:
+    """Divide by alpha; 0 where there is none."""
+    return np.divide(rgba[..., :3], rgba[..., 3:], out=np.zeros_like(rgba[..., :3]), where=rgba[..., 3:] > 0)
 
 
 def _to_uint8(values: Float[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "H W C"]:
