@@ -24,6 +24,7 @@ def main() -> int:
     if not found:
         print("No Blender here: `make blenders`, or LIKENESS_BLENDER=/path/to/blender.", file=sys.stderr)
         return 1
+    (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
         folder = Path(name)
         photo = folder / "astronaut.png"
@@ -32,7 +33,7 @@ def main() -> int:
         seen = run_script(found[0], HERE / "guide_window.py", folder, [photo], limit=400, engine=ROOT / ".venv")
         for title, picture in seen.pictures.items():
             if picture != photo:
-                Image.open(picture).convert("RGB").save(IMAGES / f"{PREFIX}{title}.jpg", quality=88)
+                Image.open(picture).convert("RGB").resize((1280, 800)).save(IMAGES / f"{PREFIX}{title}.jpg", quality=85)
     return 0
 
 

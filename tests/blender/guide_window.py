@@ -55,9 +55,6 @@ def _create() -> Iterator[float]:
     area.spaces.active.show_region_ui = True
     inside.draw()
     next(region for region in area.regions if region.type == "UI").active_panel_category = "Likeness"
-    with _view():
-        bpy.ops.view3d.view_axis(type="FRONT")
-    area.spaces.active.region_3d.view_perspective = "PERSP"
     yield 3.0
     inside.picture("panel")
     bpy.context.window_manager.likeness.photo = inside.arguments()[0]
@@ -66,8 +63,9 @@ def _create() -> Iterator[float]:
     with _view():
         bpy.ops.likeness.create_avatar("INVOKE_DEFAULT")
     yield from _progress()
-    _frame()
     yield 2.0
+    _frame()
+    yield 1.0
     inside.picture("created")
 
 
@@ -107,16 +105,22 @@ def _key() -> Iterator[float]:
 
 def _bones() -> Iterator[float]:
     rig = bpy.context.object.parent
+    with _view():
+        bpy.ops.likeness.select_rig()
     rig.pose.bones["neck"].rotation_euler = (0.08, 0.5, 0.1)
     rig.pose.bones["eye.L"].rotation_euler = rig.pose.bones["eye.R"].rotation_euler = (0.0, 0.0, -0.25)
     yield 1.0
     inside.picture("bones")
+    with _view():
+        bpy.ops.object.mode_set(mode="OBJECT")
+        bpy.ops.object.select_all(action="DESELECT")
 
 
 def _scene() -> Iterator[float]:
     """Show that meshes and the head hide each other."""
     ring = {"major_radius": 0.16, "minor_radius": 0.02, "location": (0, 0.08, -0.02), "rotation": (0.9, 0.2, 0)}
-    bpy.ops.mesh.primitive_torus_add(**ring)
+    with _view():
+        bpy.ops.mesh.primitive_torus_add(**ring)
     _, area, _ = inside.view3d()
     area.spaces.active.shading.type = "MATERIAL"
     bpy.ops.object.shade_smooth()
