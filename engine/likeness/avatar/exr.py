@@ -38,8 +38,8 @@ def encode_exr(
     rgba = to_rgba(drawn) if background is None else laid_over(to_rgba(drawn), background)
     rgba = to_linear(rgba) if encoding == "linear" else rgba
     depth = np.where(drawn.alpha > 0, drawn.depth, np.float32(EMPTY_DEPTH))
-    # Half floats keep eleven bits of a colour, but end at 65504.
-    channels = {"RGBA": rgba.astype(np.float16), "Z": depth.astype(np.float32)}
+    # Half floats keep eleven bits of a colour, but end at 65504. OpenEXR reads memory as it lies, whatever the strides.
+    channels = {"RGBA": np.ascontiguousarray(rgba, np.float16), "Z": np.ascontiguousarray(depth, np.float32)}
     stream = io.BytesIO()
     OpenEXR.File(_header(camera, encoding), channels).write(stream)
     return stream.getvalue()
@@ -52,6 +52,6 @@ def _header(camera: Camera, encoding: Encoding) -> dict[str, object]:
         "chromaticities": REC_709,
         "colorInteropID": COLOR_SPACES[encoding],
         "software": f"Likeness {version('likeness')}",
-        "likeness.K": camera.K.astype(np.float32),
-        "likeness.T_camera_head": camera.T_camera_head.astype(np.float32),
+        "likeness.K": np.ascontiguousarray(camera.K, np.float32),
+        "likeness.T_camera_head": np.ascontiguousarray(camera.T_camera_head, np.float32),
     }

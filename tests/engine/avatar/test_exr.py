@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import OpenEXR
@@ -228,3 +229,10 @@ def test_a_picture_of_one_pixel(driven, tmp_path):
 
 def test_the_same_picture_gives_the_same_bytes():
     assert encode_exr(some_rendering(33, 20), CAMERA) == encode_exr(some_rendering(33, 20), CAMERA)
+
+
+def test_arrays_may_lie_in_memory_as_they_like():
+    drawn, camera = some_rendering(9, 11), orbit_camera(make_avatar(), 25, -10, 11, 9)
+    other_drawn = Rendering(*(np.asfortranarray(array) for array in (drawn.rgb, drawn.alpha, drawn.depth)))
+    other_camera = replace(camera, K=np.asfortranarray(camera.K), T_camera_head=np.asfortranarray(camera.T_camera_head))
+    assert encode_exr(other_drawn, other_camera, "srgb") == encode_exr(drawn, camera, "srgb")
