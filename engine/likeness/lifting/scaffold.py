@@ -29,6 +29,8 @@ SHAPE_REACH = 0.04
 """Distance from the skin at which a shape has faded to 1/e on the scaffold, metres."""
 COLLAR = (0.01, 0.05)
 """Distance under the chin over which the shapes fade out: a beard follows the jaw, a collar does not; metres."""
+SHOULDERS = (0.0, 0.08)
+"""Distance under the chin over which carriers cease to follow the neck: below it, clothes stay when the head turns."""
 NEIGHBOURS = 48
 
 
@@ -41,8 +43,8 @@ def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
     # Relative distances: far from the skin the nearest still decide, and the share is spread over all of them.
     kernel = np.exp(-0.5 * (distance**2 - distance[:, :1] ** 2) / WEIGHT_SIGMA**2)
     kernel /= kernel.sum(1, keepdims=True)
-    chin = landmarks(rig.v_neutral, assets)[CHIN, 1]
-    over_collar = np.clip((vertices[:, 1] - (chin - COLLAR[1])) / (COLLAR[1] - COLLAR[0]), 0, 1)
+    chin = float(landmarks(rig.v_neutral, assets)[CHIN, 1])
+    over_collar = _rise(vertices[:, 1], chin, COLLAR)
     fade = np.exp(-((distance[:, 0] / SHAPE_REACH) ** 2)) * over_collar
 
     def spread(values: Float[np.ndarray, "V *c"]) -> Float[np.ndarray, "W *c"]:
@@ -50,13 +52,16 @@ def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
 
     scaffold_shapes = spread(rig.shapedirs) * fade[:, None, None]
     scaffold_pose = spread(rig.posedirs) * fade[:, None, None]
+    with_neck = _rise(vertices[:, 1], chin, SHOULDERS)[:, None]
+    root = np.eye(1, rig.lbs_weights.shape[1])
+    scaffold_weights = with_neck * spread(rig.lbs_weights) + (1 - with_neck) * root
     return replace(
         rig,
         v_neutral=np.concatenate([rig.v_neutral, vertices.astype(np.float32)]),
         faces=np.concatenate([rig.faces, faces + len(rig.v_neutral)]).astype(np.int32),
         shapedirs=np.concatenate([rig.shapedirs, scaffold_shapes.astype(np.float32)]),
         posedirs=np.concatenate([rig.posedirs, scaffold_pose.astype(np.float32)]),
-        lbs_weights=np.concatenate([rig.lbs_weights, spread(rig.lbs_weights)]),
+        lbs_weights=np.concatenate([rig.lbs_weights, scaffold_weights.astype(np.float32)]),
         face_part=np.concatenate([rig.face_part, np.full(len(faces), int(Part.HAIR), np.int32)]),
     )
 
@@ -91,6 +96,12 @@ def drop_unused_scaffold(rig: Rig, triangle: Int[np.ndarray, "N"]) -> tuple[Rig,
     return slim, new_face[triangle].astype(np.int32)
 
 
+def _rise(height: Float[np.ndarray, "W"], chin: float, under_chin: tuple[float, float]) -> Float[np.ndarray, "W"]:
+    """Return 1 above the first and 0 below the second distance under the chin, smoothly between (smoothstep)."""
+    t = np.clip((height - (chin - under_chin[1])) / (under_chin[1] - under_chin[0]), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
 def _cells() -> tuple[int, int]:
     columns = round((EXTENT_X[1] - EXTENT_X[0]) / CELL)
     rows = round((EXTENT_Y[1] - EXTENT_Y[0]) / CELL)
@@ -100,9 +111,7 @@ def _cells() -> tuple[int, int]:
 def _grids() -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"]]:
     """Vertices and triangles of all grids; two triangles a cell, cells row by row from the lower right of the head."""
     columns, rows = _cells()
-    z, y, x = np.meshgrid(
-        DEPTHS, np.linspace(*EXTENT_Y, rows + 1), np.linspace(*EXTENT_X, columns + 1), indexing="ij"
-    )
+    z, y, x = np.meshgrid(DEPTHS, np.linspace(*EXTENT_Y, rows + 1), np.linspace(*EXTENT_X, columns + 1), indexing="ij")
     vertices = np.stack([x, y, z], -1).reshape(-1, 3)
     index = np.arange(len(vertices)).reshape(z.shape)
     low_left, low_right = index[:, :-1, :-1].ravel(), index[:, :-1, 1:].ravel()
