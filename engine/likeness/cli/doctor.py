@@ -16,7 +16,7 @@ from pathlib import Path
 from likeness.contract.errors import LikenessError, MachineError
 
 NEEDED_GIB = 3.0
-PACKAGES = ("numpy", "scipy", "PIL", "cv2", "numba", "torch", "mediapipe", "imageio_ffmpeg")
+PACKAGES = ("numpy", "scipy", "PIL", "cv2", "numba", "torch", "mediapipe", "imageio_ffmpeg", "OpenEXR")
 
 
 @dataclass(frozen=True)
