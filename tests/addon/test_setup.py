@@ -273,7 +273,8 @@ def test_a_named_engine_needs_no_setup(monkeypatch):
     monkeypatch.setenv("LIKENESS_ENGINE", sys.executable)
     with_status(monkeypatch, state=EngineState.STARTING)
     text = drawn()
-    assert "Environment variable LIKENESS_ENGINE" in text and sys.executable in text
+    assert "Environment variable LIKENESS_ENGINE" in text
+    assert sys.executable.replace(" ", "") in text.replace(" ", "")  # a long path goes on in the next line
     assert "setup_engine" not in text and "Starting" in text
 
 
