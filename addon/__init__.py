@@ -18,6 +18,7 @@ MODULES = (
     "operators.expression",
     "operators.presets",
     "handlers",
+    "render_handlers",
     "keying",
     "panels.avatar",
     "panels.expression",

@@ -26,6 +26,7 @@ _FORWARD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
 BONE_AXES = {"root": _UP, "neck": _UP, "jaw": _FORWARD, "left_eye": _FORWARD, "right_eye": _FORWARD}
 """Local axes of each joint's bone as columns in head space; y points along the bone."""
 
+_CAMERA_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 _LINEAR_LIMIT, _SRGB_LIMIT = 0.0031308, 0.04045
 
 
@@ -57,6 +58,16 @@ def metres_to_units(scale_length: float) -> float:
 def units_to_metres(scale_length: float) -> float:
     """Return how many metres a Blender unit has in a scene with that unit scale."""
     return scale_length
+
+
+def blender_camera_to_opencv(matrix_world: Array[np.ndarray, "4 4"]) -> Array[np.ndarray, "4 4"]:
+    """Turn a Blender camera's matrix (x right, y up, looking along -z) into T_camera_world of OpenCV's axes."""
+    return _CAMERA_FLIP @ np.linalg.inv(matrix_world)
+
+
+def opencv_to_blender_camera(T_camera_world: Array[np.ndarray, "4 4"]) -> Array[np.ndarray, "4 4"]:
+    """Turn T_camera_world of OpenCV's axes into a Blender camera's matrix."""
+    return np.linalg.inv(T_camera_world) @ _CAMERA_FLIP
 
 
 def srgb_to_linear(colors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:

@@ -97,7 +97,8 @@ ADDON_ROWS = (
     ("properties",),
     ("preferences",),
     ("session", "overlay"),
-    ("operators", "handlers", "keying"),
+    ("render",),
+    ("operators", "handlers", "render_handlers", "keying"),
     ("panels",),
 )
 ADDON_ROW_OF = {name: row for row, names in enumerate(ADDON_ROWS) for name in names}

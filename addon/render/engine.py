@@ -1,0 +1,97 @@
+"""Frames from the engine, for a render that waits: Gaussians are sent once, an engine that died is started again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from likeness.contract.errors import LikenessError, MachineError
+from likeness.contract.messages import FrameRendered, KeepGaussians, RenderFrame
+
+from .. import session
+from ..client import EngineClient, EngineState
+from ..overlay.layout import Gaussians
+
+T = TypeVar("T")
+LIMIT = 600.0
+"""Seconds to wait for one frame, and for the engine to start."""
+LOOK = 0.02
+AGAIN = ("engine.died", "engine.silent", "engine.stopped", "engine.garbled", "frame.unknown")
+"""Errors after which the engine is asked once more: it was exchanged, or has forgotten the Gaussians."""
+
+_asked: EngineClient | None = None
+_sent: set[str] = set()
+"""What the engine that was last asked keeps, as far as is known here."""
+
+
+def key_of(gaussians: Gaussians) -> str:
+    """Return a name for these very Gaussians, so that none are ever taken for others."""
+    digest = hashlib.sha256()
+    for array in vars(gaussians).values():
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def wait_until_ready() -> None:
+    """Start the engine if need be and wait for it; one that fails is started once more.
+
+    Errors: MachineError as `session.client` and the client's own.
+    """
+    for is_last in (False, True):
+        client, end = session.client(), time.monotonic() + LIMIT
+        while client.status.state == EngineState.STARTING and time.monotonic() < end:
+            time.sleep(LOOK)
+        status = client.status
+        if status.state == EngineState.READY:
+            return
+        if is_last:
+            raise status.error or _late("has not started")
+
+
+def draw(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendered:
+    """Return a frame; `gaussians` by the frame's keys.
+
+    Errors: MachineError `render.time` and as the client; whatever the engine says of the request.
+    """
+    try:
+        return _try(frame, gaussians)
+    except LikenessError as error:
+        if error.code not in AGAIN:
+            raise
+    _sent.clear()
+    return _try(frame, gaussians)
+
+
+def _try(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendered:
+    global _asked
+    client = session.client()
+    if client is not _asked:
+        _asked = client
+        _sent.clear()
+    for key in dict.fromkeys(frame.keys):
+        if key not in _sent:
+            _ask(client, _keep(key, gaussians[key]))
+            _sent.add(key)
+    return _ask(client, frame)
+
+
+def _keep(key: str, given: Gaussians) -> KeepGaussians:
+    return KeepGaussians(0, key, given.corners, given.local_mean, given.local_basis, given.opacities, given.colors)
+
+
+def _ask(client: EngineClient, request: object) -> object:
+    job = client.submit(request)
+    if not job.wait(LIMIT):
+        client.cancel(job)
+        raise _late("has not drawn the frame")
+    if job.error or job.result is None:
+        raise job.error or MachineError("render.cancelled", "The frame was cancelled.", "Render again.")
+    return job.result
+
+
+def _late(what: str) -> LikenessError:
+    return MachineError("render.time", f"The engine {what} in {LIMIT / 60:g} minutes.", "Render at a lower resolution.")

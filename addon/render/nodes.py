@@ -1,0 +1,114 @@
+"""The node group that merges avatars with a render layer, in the words of each version's compositor.
+
+Blender's own Z Combine multiplies by alpha twice. Here whichever is nearer lies over the other, with its alpha once:
+over an opaque picture the border between them is smoothed, and over a transparent film, where the scene's edges have
+alpha of their own, the scene counts as nearer one pixel further, which is exact.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Node, NodeSocket, NodeTree
+
+from .pictures import FAR, Picture
+
+VERSION_5 = bpy.app.version >= (5, 0, 0)
+"""The compositor's trees became node groups, and took over the shader editor's nodes."""
+OPTIONS_ARE_SOCKETS = bpy.app.version >= (4, 5, 0)
+NAME = "Likeness Avatars"
+SOCKETS = {"Image": "NodeSocketColor", "Depth": "NodeSocketFloat", "Alpha": "NodeSocketFloat"}
+"""In and out, as a Render Layers node has them."""
+OPAQUE = 0.999
+
+
+def make_group(picture: Picture) -> NodeTree:
+    """Make the group that lays a picture over a render layer, or that over it."""
+    tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    for name, kind in SOCKETS.items():
+        for direction in ("INPUT", "OUTPUT"):
+            tree.interface.new_socket(name, in_out=direction, socket_type=kind)
+    given = tree.nodes.new("NodeGroupInput").outputs
+    result = tree.nodes.new("NodeGroupOutput").inputs
+    color, depth = _image(tree, picture.color), _channel(tree, _image(tree, picture.depth), 0)
+    scene_first = _scene_first(tree, given, depth)
+    over, under = _over(tree, given["Image"], color), _over(tree, color, given["Image"])
+    merged = _mix(tree, scene_first, over, under)
+    tree.links.new(merged, result["Image"])
+    tree.links.new(_channel(tree, merged, 3), result["Alpha"])
+    tree.links.new(_nearer(tree, given["Depth"], depth, _channel(tree, color, 3)), result["Depth"])
+    return tree
+
+
+def _scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: NodeSocket) -> NodeSocket:
+    """How much the scene lies before the avatars, 0..1."""
+    front = _math(tree, "LESS_THAN", given["Depth"], depth)
+    opaque = _math(tree, "GREATER_THAN", given["Alpha"], OPAQUE)
+    smooth = _math(tree, "MULTIPLY", opaque, _filter(tree, "CompositorNodeAntiAliasing", front))
+    wide = _math(tree, "MULTIPLY", _math(tree, "SUBTRACT", 1.0, opaque), _dilated(tree, front))
+    return _math(tree, "ADD", smooth, wide)
+
+
+def _nearer(tree: NodeTree, scene: NodeSocket, depth: NodeSocket, alpha: NodeSocket) -> NodeSocket:
+    """Return the depth of the nearer one; avatars count where they are rather opaque than not."""
+    thin = _math(tree, "LESS_THAN", alpha, 0.5)
+    return _math(tree, "MINIMUM", scene, _math(tree, "ADD", depth, _math(tree, "MULTIPLY", thin, FAR)))
+
+
+def _image(tree: NodeTree, image: bpy.types.Image) -> NodeSocket:
+    node = tree.nodes.new("CompositorNodeImage")
+    node.image = image
+    return node.outputs["Image"]
+
+
+def _channel(tree: NodeTree, color: NodeSocket, index: int) -> NodeSocket:
+    node = _filter_node(tree, "CompositorNodeSeparateColor", color)
+    return node.outputs[index]
+
+
+def _filter(tree: NodeTree, kind: str, source: NodeSocket) -> NodeSocket:
+    return _filter_node(tree, kind, source).outputs[0]
+
+
+def _dilated(tree: NodeTree, source: NodeSocket) -> NodeSocket:
+    """Widen by one pixel."""
+    node = _filter_node(tree, "CompositorNodeDilateErode", source)
+    if OPTIONS_ARE_SOCKETS:
+        node.inputs["Size"].default_value = 1
+    else:
+        node.distance = 1
+    return node.outputs[0]
+
+
+def _filter_node(tree: NodeTree, kind: str, source: NodeSocket) -> Node:
+    node = tree.nodes.new(kind)
+    tree.links.new(source, node.inputs[0])
+    return node
+
+
+def _math(tree: NodeTree, operation: str, *values: NodeSocket | float) -> NodeSocket:
+    node = tree.nodes.new("ShaderNodeMath" if VERSION_5 else "CompositorNodeMath")
+    node.operation = operation
+    for value, socket in zip(values, node.inputs, strict=False):
+        if isinstance(value, NodeSocket):
+            tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+    return node.outputs[0]
+
+
+def _over(tree: NodeTree, below: NodeSocket, above: NodeSocket) -> NodeSocket:
+    node = tree.nodes.new("CompositorNodeAlphaOver")
+    names = ("Background", "Foreground") if VERSION_5 else (1, 2)
+    for source, name in zip((below, above), names, strict=True):
+        tree.links.new(source, node.inputs[name])
+    return node.outputs[0]
+
+
+def _mix(tree: NodeTree, share: NodeSocket, first: NodeSocket, second: NodeSocket) -> NodeSocket:
+    node = tree.nodes.new("ShaderNodeMix" if VERSION_5 else "CompositorNodeMixRGB")
+    if VERSION_5:
+        node.data_type = "RGBA"
+    inputs = [socket for socket in node.inputs if socket.enabled]
+    for source, socket in zip((share, first, second), inputs, strict=True):
+        tree.links.new(source, socket)
+    return next(socket for socket in node.outputs if socket.enabled)

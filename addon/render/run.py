@@ -1,0 +1,212 @@
+"""One render, from its first handler to its last."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import bpy
+import numpy as np
+from bpy.types import Depsgraph, Object, Scene
+
+from likeness.contract.errors import InputError, LikenessError
+from likeness.contract.failures import as_likeness_error
+from likeness.contract.messages import RenderFrame
+
+from ..conventions import blender_camera_to_opencv
+from . import engine
+from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
+from .camera import Region, bordered, pixel_matrix, whole_frame
+from .failure import forbid_camera, forbid_writing, tell
+from .nodes import make_group
+from .pictures import Picture
+from .tree import insert
+
+LENSES = ("PERSP", "ORTHO")
+Shown = tuple[Object, ...]
+
+
+class Run:
+    """What one render of a scene holds: pictures by the avatars in them, and how to leave the file as it was."""
+
+    def __init__(self, scene: Scene, layers: dict[str, Shown]) -> None:
+        self.scene = scene
+        self.layers = layers
+        self.error: LikenessError | None = None
+        self._wanted: tuple[int, float] | None = None
+        self._done: set[Shown] = set()
+        self._pictures: dict[Shown, Picture] = {}
+        self._sources: dict[Object, Source] = {}
+        self._undo: list[Callable[[], None]] = []
+        self._is_stopped = False
+
+    def open(self) -> None:
+        """Change the file for the render."""
+        region = region_of(self.scene)
+        for name in self.layers:
+            layer = self.scene.view_layers[name]
+            self._undo.append(partial(setattr, layer, "use_pass_z", layer.use_pass_z))
+            layer.use_pass_z = True
+        self._undo += enable(list(dict.fromkeys(mesh for shown in self.layers.values() for mesh in shown)))
+        groups = {}
+        for shown in set(self.layers.values()):
+            picture = self._pictures[shown] = Picture(region)
+            self._undo.append(picture.remove)
+            group = groups[shown] = make_group(picture)
+            self._undo.append(partial(bpy.data.node_groups.remove, group))
+        self._undo += insert(self.scene, {name: groups[shown] for name, shown in self.layers.items()})[::-1]
+
+    def close(self) -> None:
+        """Leave the file as it was, and say what was wrong."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+
+    def expect(self) -> None:
+        """Remember the frame that is about to be evaluated, and see that there is an engine for it."""
+        self._wanted = (self.scene.frame_current, self.scene.frame_subframe)
+        self._done.clear()
+        try:
+            if self.error is None:
+                engine.wait_until_ready()
+        except Exception as error:  # Blender would go on and write the frame without its avatars
+            self.fail(as_likeness_error(error))
+        if self.error is not None:
+            self._undo += forbid_camera(self.scene)
+
+    def draw(self, depsgraph: Depsgraph) -> None:
+        """Fill the picture of the view layer that is evaluated; not for the shutter's other moments, nor twice."""
+        shown = self.layers.get(depsgraph.view_layer.name)
+        now = (self.scene.frame_current, self.scene.frame_subframe)
+        if shown is None or shown in self._done or now != self._wanted:
+            return
+        self._done.add(shown)
+        region, picture = region_of(self.scene), self._pictures[shown]
+        try:
+            if self.error is None:
+                self._fill(picture, region, shown, depsgraph)
+        except Exception as error:  # as above
+            self.fail(as_likeness_error(error))
+        if self.error is not None:
+            picture.fail(region)
+            self._forbid_writing()
+
+    def fail(self, error: LikenessError) -> None:
+        """Give the render up; the first reason is the one that is told."""
+        if self.error is None:
+            self.error = error
+            tell(error, f"frame {self.scene.frame_current} is not rendered")
+
+    def _fill(self, picture: Picture, region: Region, shown: Shown, depsgraph: Depsgraph) -> None:
+        placed = [place(self._source(mesh), depsgraph) for mesh in shown if not is_disabled(mesh, depsgraph)]
+        if not placed or 0 in region.size:
+            picture.clear(region)
+            return
+        request = request_of(self.scene, depsgraph, placed)
+        answer = engine.draw(request, {each.source.key: each.source.gaussians for each in placed})
+        picture.fill(region, answer.rgba, answer.depth)
+
+    def _source(self, mesh: Object) -> Source:
+        if mesh not in self._sources:
+            self._sources[mesh] = read_source(mesh)
+        return self._sources[mesh]
+
+    def _forbid_writing(self) -> None:
+        if not self._is_stopped:
+            self._undo += forbid_writing(self.scene)
+        self._is_stopped = True
+
+
+_run: Run | None = None
+
+
+def begin(scene: Scene) -> None:
+    """Prepare a render, if any of its view layers holds avatars."""
+    global _run
+    end()
+    layers = {layer.name: in_render(scene, layer) for layer in scene.view_layers if layer.use}
+    layers = {name: shown for name, shown in layers.items() if shown}
+    if not layers:
+        return
+    _warn(scene)
+    _run = Run(scene, layers)
+    try:
+        _run.open()
+    except Exception as error:  # Blender would go on and write frames without their avatars
+        _run.fail(as_likeness_error(error))
+
+
+def before_frame(scene: Scene) -> None:
+    """Expect a frame's evaluation."""
+    if _run is not None and scene == _run.scene:
+        _run.expect()
+
+
+def frame(scene: Scene, depsgraph: Depsgraph) -> None:
+    """Have the frame that Blender has just evaluated drawn."""
+    if _run is not None and depsgraph.mode == "RENDER" and scene == _run.scene:
+        _run.draw(depsgraph)
+
+
+def end() -> None:
+    """Leave the file as it was before the render."""
+    global _run
+    if _run is not None:
+        _run.close()
+    _run = None
+
+
+def region_of(scene: Scene) -> Region:
+    """Return which pixels the scene renders."""
+    render = scene.render
+    whole = whole_frame((render.resolution_x, render.resolution_y), render.resolution_percentage)
+    if not render.use_border:
+        return whole
+    x, y = (render.border_min_x, render.border_max_x), (render.border_min_y, render.border_max_y)
+    return bordered(whole, x, y, crops=render.use_crop_to_border)
+
+
+def request_of(scene: Scene, depsgraph: Depsgraph, placed: list[Placed]) -> RenderFrame:
+    """Return what the engine is asked. The world is the camera's own space in Blender units, where float32 is finest.
+
+    Errors: InputError `render.lens`.
+    """
+    camera = scene.camera.evaluated_get(depsgraph)
+    lens, render = camera.data, scene.render
+    if lens.type not in LENSES:
+        message = f"Avatars cannot be rendered through the lens of {scene.camera.name}."
+        raise InputError("render.lens", message, "Make the camera perspective or orthographic.")
+    width, height = whole_frame((render.resolution_x, render.resolution_y), render.resolution_percentage).full
+    projection = camera.calc_matrix_camera(
+        depsgraph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
+    )
+    T_camera_world = blender_camera_to_opencv(np.array(camera.matrix_world.normalized(), np.float64))
+    orthographic = lens.type == "ORTHO"
+    return RenderFrame(
+        id=0,
+        width=width,
+        height=height,
+        T_camera_world=np.eye(4),
+        K=pixel_matrix(np.array(projection), (width, height), orthographic=orthographic),
+        orthographic=orthographic,
+        near=lens.clip_start,
+        far=lens.clip_end,
+        keys=tuple(each.source.key for each in placed),
+        vertex_counts=tuple(len(each.vertices) for each in placed),
+        vertices=np.concatenate([each.vertices for each in placed]),
+        T_world_body=np.stack([T_camera_world @ each.matrix_world for each in placed]),
+    )
+
+
+def _warn(scene: Scene) -> None:
+    """Say when Blender will not use the compositor, without which there are no avatars."""
+    editor = scene.sequence_editor
+    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", None)
+    if not scene.render.use_compositing:
+        reason = "Compositing is off in Output Properties, Post Processing"
+    elif scene.render.use_sequencer and strips:
+        reason = "the Video Sequencer's strips are rendered in the place of the scene"
+    else:
+        return
+    print(f"warning: render.no_compositing: {scene.name} is rendered without its avatars: {reason}.", file=sys.stderr)
