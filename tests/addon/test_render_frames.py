@@ -214,6 +214,16 @@ def inside(mask: np.ndarray) -> np.ndarray:
     return np.logical_and.reduce(around)
 
 
+@pytest.mark.skipif(bpy.app.version < (5, 0, 0), reason="files have a working space since Blender 5.0")
+@pytest.mark.parametrize("space", ["ACEScg", "Linear Rec.2020"])
+def test_other_working_spaces_show_the_same_colours(space, truth, tmp_path):
+    scene(tmp_path)
+    add(AVATAR)
+    bpy.ops.wm.set_working_color_space(working_space=space)
+    assert bpy.data.colorspace.working_space == space
+    assert_is(still(tmp_path / "a.png"), truth["plain"])
+
+
 def test_a_disabled_rig_takes_the_avatar_out_of_the_render(tmp_path, asked):
     scene(tmp_path)
     armature = armature_of(add(AVATAR))
