@@ -1,4 +1,4 @@
-"""The render's handlers. They stay in background mode too: that is where farms render."""
+"""The render's handlers, for renders without a window: `blender -b`, farms, the bpy module."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ HANDLERS = (
 
 
 def register() -> None:
-    """Take part in every render from now on."""
+    """Take part in every render from now on.
+
+    Not in a window: there a render's thread and a viewport that is being drawn have been seen to wait for each other.
+    """
+    if not bpy.app.background:
+        return
     for name, handler in HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 
