@@ -60,11 +60,6 @@ def controls(mesh: Object) -> list[ShapeKey]:
     return [key for key in keys.key_blocks[1:] if not key.name.startswith(CORRECTIVE_PREFIX)] if keys else []
 
 
-def is_intact(mesh: Object) -> bool:
-    """Tell whether the mesh has the vertices that its Gaussians lie on."""
-    return len(mesh.data.vertices) == mesh.likeness.vertex_count
-
-
 def _avatar_of_armature(armature: Object) -> Object | None:
     """Look first where the last one was found: every button asks at every redraw in pose mode."""
     global _last_found

@@ -99,3 +99,8 @@ def assert_follows(mesh: Object, rig: Rig, seed: int = 0) -> None:
     """Show that an avatar does what the engine's formula says."""
     expected = pose_randomly(mesh, rig, seed)
     np.testing.assert_allclose(blender_to_head(evaluated(mesh)), expected, atol=1e-5)
+
+
+def is_intact(mesh: Object) -> bool:
+    """Tell whether the mesh has the vertices that its Gaussians lie on."""
+    return len(mesh.data.vertices) == mesh.likeness.vertex_count

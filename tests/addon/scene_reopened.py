@@ -64,7 +64,7 @@ def _photo() -> np.ndarray:
 
 
 def _found() -> dict[str, object]:
-    from addon.scene.find import armature_of, avatars, controls, is_intact
+    from addon.scene.find import armature_of, avatars, controls
 
     (mesh,) = avatars(bpy.context.scene)
     settings, portrait = mesh.likeness, mesh.likeness.portrait
@@ -72,7 +72,7 @@ def _found() -> dict[str, object]:
     return {
         "names": [each.name for each in parts],
         "controls": [key.name for key in controls(mesh)],
-        "intact": is_intact(mesh),
+        "intact": len(mesh.data.vertices) == mesh.likeness.vertex_count,
         "show": settings.show,
         "K": portrait.K[:],
         "T_camera_head": portrait.T_camera_head[:],

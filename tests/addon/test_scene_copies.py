@@ -7,12 +7,12 @@ from pathlib import Path
 
 import bpy
 import pytest
-from addon.scene.find import active_avatar, armature_of, avatar_of, avatars, is_avatar, is_intact
+from addon.scene.find import active_avatar, armature_of, avatar_of, avatars, is_avatar
 from addon.scene.remove import remove_avatar
 from bpy.types import Object
 from create_parts import registered
 from scene_dump import dump
-from scene_parts import add, assert_follows, evaluated, lively_avatar, pose_randomly
+from scene_parts import add, assert_follows, evaluated, is_intact, lively_avatar, pose_randomly
 
 AVATAR = lively_avatar()
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from addon.conventions import blender_to_head
 from addon.scene.display import apply_display
-from addon.scene.find import armature_of, avatars, is_intact
+from addon.scene.find import armature_of, avatars
 from bpy.types import Object
 from create_parts import registered
 from mathutils import Matrix
-from scene_parts import add, assert_follows, evaluated, lively_avatar, pose_randomly
+from scene_parts import add, assert_follows, evaluated, is_intact, lively_avatar, pose_randomly
 
 from likeness.contract.avatar_file import avatar_to_bytes
 
