@@ -22,6 +22,7 @@ MODULES = (
     "keying",
     "panels.avatar",
     "panels.expression",
+    "panels.render",
     "panels.setup",
 )
 """Everything that registers with Blender, in order; unregistered in reverse."""

@@ -14,7 +14,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .scene.display import apply_display
+from .scene.display import apply_display, apply_shadow
 from .viewports import redraw_viewports
 
 QUALITY_ITEMS = (
@@ -36,6 +36,10 @@ SHOW_ITEMS = (
 def _show_changed(properties: AvatarProperties, context: bpy.types.Context) -> None:
     apply_display(properties.id_data)
     redraw_viewports()
+
+
+def _shadow_changed(properties: AvatarProperties, _context: bpy.types.Context) -> None:
+    apply_shadow(properties.id_data)
 
 
 def _look_changed(_properties: AvatarProperties, _context: bpy.types.Context) -> None:
@@ -84,6 +88,12 @@ class AvatarProperties(bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
         update=_look_changed,
+    )
+    shadow: BoolProperty(
+        name="Cast Shadow",
+        description="Let the rig's mesh cast the head's shadow in renders and stand in the way of reflections",
+        default=False,
+        update=_shadow_changed,
     )
     head_model: StringProperty(name="Head Model", description="The head model that this avatar was built on")
     head_model_licence: StringProperty(name="Licence", description="Licence of the head model")

@@ -129,7 +129,9 @@ def begin(scene: Scene) -> None:
     layers = {name: shown for name, shown in layers.items() if shown}
     if not layers:
         return
-    _warn(scene)
+    reason = hindrance(scene)
+    if reason:
+        print(f"warning: render.no_compositing: {scene.name}: {reason}", file=sys.stderr)
     _run = Run(scene, layers)
     try:
         _run.open()
@@ -199,14 +201,12 @@ def request_of(scene: Scene, depsgraph: Depsgraph, placed: list[Placed]) -> Rend
     )
 
 
-def _warn(scene: Scene) -> None:
-    """Say when Blender will not use the compositor, without which there are no avatars."""
+def hindrance(scene: Scene) -> str:
+    """Return why the scene is rendered without its avatars, empty if it is not: they come by the compositor."""
     editor = scene.sequence_editor
     strips = getattr(editor, "strips", None) or getattr(editor, "sequences", None)
     if not scene.render.use_compositing:
-        reason = "Compositing is off in Output Properties, Post Processing"
-    elif scene.render.use_sequencer and strips:
-        reason = "the Video Sequencer's strips are rendered in the place of the scene"
-    else:
-        return
-    print(f"warning: render.no_compositing: {scene.name} is rendered without its avatars: {reason}.", file=sys.stderr)
+        return "Compositing is off in Output Properties, Post Processing: avatars are not rendered."
+    if scene.render.use_sequencer and strips:
+        return "The Video Sequencer's strips are rendered in the place of the scene, without its avatars."
+    return ""

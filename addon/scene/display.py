@@ -16,3 +16,8 @@ def apply_display(mesh: Object) -> None:
     is_replaced = settings.visible and settings.show == "SPLATS"
     mesh.display_type = "BOUNDS" if is_replaced else "TEXTURED"
     mesh.visible_camera = not is_replaced
+
+
+def apply_shadow(mesh: Object) -> None:
+    """Let the mesh take part in renders, where cameras do not see it, or not."""
+    mesh.hide_render = not mesh.likeness.shadow

@@ -1,0 +1,42 @@
+"""The panel "Render": how avatars come out of the ordinary Render button."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Object, Panel, UILayout
+
+from ..render.run import hindrance
+from ..scene import find
+from .sidebar import SidebarPanel
+from .text import draw_text
+
+
+class RenderPanel(SidebarPanel, Panel):
+    """What goes into the picture with the avatars, and what is written beside it"""
+
+    bl_idname = "LIKENESS_PT_render"
+    bl_label = "Render"
+    bl_order = 20
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Show where there is an avatar."""
+        return bool(find.avatars(context.scene))
+
+    def draw(self, context: Context) -> None:
+        """Draw what would keep avatars out of a render, then the options."""
+        reason = hindrance(context.scene)
+        if reason:
+            draw_text(self.layout.box(), context, reason, icon="ERROR")
+        _draw_options(self.layout, find.active_avatar(context))
+
+
+def _draw_options(layout: UILayout, active: Object | None) -> None:
+    column = layout.column(align=True)
+    if active is not None:
+        column.prop(active.likeness, "shadow")
+
+
+CLASSES = (RenderPanel,)
+
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
