@@ -29,49 +29,52 @@ def make_group(picture: Picture) -> NodeTree:
             tree.interface.new_socket(name, in_out=direction, socket_type=kind)
     given = tree.nodes.new("NodeGroupInput").outputs
     result = tree.nodes.new("NodeGroupOutput").inputs
-    color, depth = _image(tree, picture.color), _channel(tree, _image(tree, picture.depth), 0)
-    scene_first = _scene_first(tree, given, depth)
-    over, under = _over(tree, given["Image"], color), _over(tree, color, given["Image"])
-    merged = _mix(tree, scene_first, over, under)
+    color, depth = image(tree, picture.color), channel(tree, image(tree, picture.depth), 0)
+    share = scene_first(tree, given, depth)
+    before, behind = over(tree, color, given["Image"]), over(tree, given["Image"], color)
+    merged = mix(tree, share, behind, before)
     tree.links.new(merged, result["Image"])
-    tree.links.new(_channel(tree, merged, 3), result["Alpha"])
-    tree.links.new(_nearer(tree, given["Depth"], depth, _channel(tree, color, 3)), result["Depth"])
+    tree.links.new(channel(tree, merged, 3), result["Alpha"])
+    tree.links.new(nearer(tree, given["Depth"], depth, channel(tree, color, 3)), result["Depth"])
     return tree
 
 
-def _scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: NodeSocket) -> NodeSocket:
+def scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: NodeSocket) -> NodeSocket:
     """How much the scene lies before the avatars, 0..1."""
-    front = _math(tree, "LESS_THAN", given["Depth"], depth)
-    opaque = _math(tree, "GREATER_THAN", given["Alpha"], OPAQUE)
-    smooth = _math(tree, "MULTIPLY", opaque, _filter(tree, "CompositorNodeAntiAliasing", front))
-    wide = _math(tree, "MULTIPLY", _math(tree, "SUBTRACT", 1.0, opaque), _dilated(tree, front))
-    return _math(tree, "ADD", smooth, wide)
+    front = math(tree, "LESS_THAN", given["Depth"], depth)
+    opaque = math(tree, "GREATER_THAN", given["Alpha"], OPAQUE)
+    smooth = math(tree, "MULTIPLY", opaque, filtered(tree, "CompositorNodeAntiAliasing", front))
+    wide = math(tree, "MULTIPLY", math(tree, "SUBTRACT", 1.0, opaque), dilated(tree, front))
+    return math(tree, "ADD", smooth, wide)
 
 
-def _nearer(tree: NodeTree, scene: NodeSocket, depth: NodeSocket, alpha: NodeSocket) -> NodeSocket:
+def nearer(tree: NodeTree, scene: NodeSocket, depth: NodeSocket, alpha: NodeSocket) -> NodeSocket:
     """Return the depth of the nearer one; avatars count where they are rather opaque than not."""
-    thin = _math(tree, "LESS_THAN", alpha, 0.5)
-    return _math(tree, "MINIMUM", scene, _math(tree, "ADD", depth, _math(tree, "MULTIPLY", thin, FAR)))
+    thin = math(tree, "LESS_THAN", alpha, 0.5)
+    return math(tree, "MINIMUM", scene, math(tree, "ADD", depth, math(tree, "MULTIPLY", thin, FAR)))
 
 
-def _image(tree: NodeTree, image: bpy.types.Image) -> NodeSocket:
+def image(tree: NodeTree, source: bpy.types.Image) -> NodeSocket:
+    """Add an Image node."""
     node = tree.nodes.new("CompositorNodeImage")
-    node.image = image
+    node.image = source
     return node.outputs["Image"]
 
 
-def _channel(tree: NodeTree, color: NodeSocket, index: int) -> NodeSocket:
-    node = _filter_node(tree, "CompositorNodeSeparateColor", color)
+def channel(tree: NodeTree, color: NodeSocket, index: int) -> NodeSocket:
+    """Return one channel of a colour: red, green, blue, alpha."""
+    node = filter_node(tree, "CompositorNodeSeparateColor", color)
     return node.outputs[index]
 
 
-def _filter(tree: NodeTree, kind: str, source: NodeSocket) -> NodeSocket:
-    return _filter_node(tree, kind, source).outputs[0]
+def filtered(tree: NodeTree, kind: str, source: NodeSocket) -> NodeSocket:
+    """Add a node of one input and one output."""
+    return filter_node(tree, kind, source).outputs[0]
 
 
-def _dilated(tree: NodeTree, source: NodeSocket) -> NodeSocket:
+def dilated(tree: NodeTree, source: NodeSocket) -> NodeSocket:
     """Widen by one pixel."""
-    node = _filter_node(tree, "CompositorNodeDilateErode", source)
+    node = filter_node(tree, "CompositorNodeDilateErode", source)
     if OPTIONS_ARE_SOCKETS:
         node.inputs["Size"].default_value = 1
     else:
@@ -79,13 +82,15 @@ def _dilated(tree: NodeTree, source: NodeSocket) -> NodeSocket:
     return node.outputs[0]
 
 
-def _filter_node(tree: NodeTree, kind: str, source: NodeSocket) -> Node:
+def filter_node(tree: NodeTree, kind: str, source: NodeSocket) -> Node:
+    """Add a node and link its first input."""
     node = tree.nodes.new(kind)
     tree.links.new(source, node.inputs[0])
     return node
 
 
-def _math(tree: NodeTree, operation: str, *values: NodeSocket | float) -> NodeSocket:
+def math(tree: NodeTree, operation: str, *values: NodeSocket | float) -> NodeSocket:
+    """Add a Math node."""
     node = tree.nodes.new("ShaderNodeMath" if VERSION_5 else "CompositorNodeMath")
     node.operation = operation
     for value, socket in zip(values, node.inputs, strict=False):
@@ -96,7 +101,8 @@ def _math(tree: NodeTree, operation: str, *values: NodeSocket | float) -> NodeSo
     return node.outputs[0]
 
 
-def _over(tree: NodeTree, below: NodeSocket, above: NodeSocket) -> NodeSocket:
+def over(tree: NodeTree, below: NodeSocket, above: NodeSocket) -> NodeSocket:
+    """Lay one premultiplied picture over another."""
     node = tree.nodes.new("CompositorNodeAlphaOver")
     names = ("Background", "Foreground") if VERSION_5 else (1, 2)
     for source, name in zip((below, above), names, strict=True):
@@ -104,7 +110,8 @@ def _over(tree: NodeTree, below: NodeSocket, above: NodeSocket) -> NodeSocket:
     return node.outputs[0]
 
 
-def _mix(tree: NodeTree, share: NodeSocket, first: NodeSocket, second: NodeSocket) -> NodeSocket:
+def mix(tree: NodeTree, share: NodeSocket, first: NodeSocket, second: NodeSocket) -> NodeSocket:
+    """Mix two colours: the first where the share is 0, the second where it is 1."""
     node = tree.nodes.new("ShaderNodeMix" if VERSION_5 else "CompositorNodeMixRGB")
     if VERSION_5:
         node.data_type = "RGBA"
