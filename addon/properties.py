@@ -1,4 +1,4 @@
-"""What Blender remembers: on an avatar's mesh, saved in the .blend, and on the window manager while it runs."""
+"""What Blender remembers: on an avatar's mesh and on scenes, saved in the .blend; on the window manager while it runs."""
 
 from __future__ import annotations
 
@@ -101,6 +101,21 @@ class AvatarProperties(bpy.types.PropertyGroup):
     portrait: PointerProperty(type=PortraitProperties)
 
 
+class SceneProperties(bpy.types.PropertyGroup):
+    """How a scene's avatars are rendered; `Scene.likeness`."""
+
+    passes: BoolProperty(
+        name="Avatar Passes",
+        description="Write the avatars' color, depth and masks beside every frame, as multilayer OpenEXR",
+        default=False,
+    )
+    photo_colors: BoolProperty(
+        name="Photo Colors",
+        description="Keep the photograph's own colors under the view transforms AgX and Filmic",
+        default=False,
+    )
+
+
 class SessionProperties(bpy.types.PropertyGroup):
     """What the panels hold while Blender runs; `WindowManager.likeness`."""
 
@@ -118,7 +133,7 @@ class SessionProperties(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (PortraitProperties, AvatarProperties, SessionProperties)
+CLASSES = (PortraitProperties, AvatarProperties, SceneProperties, SessionProperties)
 
 
 def register() -> None:
@@ -126,12 +141,14 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Object.likeness = PointerProperty(type=AvatarProperties)
+    bpy.types.Scene.likeness = PointerProperty(type=SceneProperties)
     bpy.types.WindowManager.likeness = PointerProperty(type=SessionProperties)
 
 
 def unregister() -> None:
     """Take them away again."""
     del bpy.types.WindowManager.likeness
+    del bpy.types.Scene.likeness
     del bpy.types.Object.likeness
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
