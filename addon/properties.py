@@ -1,4 +1,4 @@
-"""What Blender remembers: on an avatar's mesh and on scenes, saved in the .blend; on the window manager while it runs."""
+"""What Blender remembers: on an avatar's mesh and on scenes, saved in the .blend; in the session, while it runs."""
 
 from __future__ import annotations
 
