@@ -30,7 +30,7 @@ TORCH_BUILD := cpu
 endif
 endif
 
-BPY_VERSIONS := 4.2 5.0
+BPY_VERSIONS := 4.2 4.5 5.0
 
 .PHONY: demo test test-engine test-addon test-blender extension bpy blenders bench lint head setup setup-test clean
 
