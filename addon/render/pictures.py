@@ -33,19 +33,15 @@ class Picture:
     """The two images, colour and depth, that a node group lays over a render layer."""
 
     def __init__(self, region: Region) -> None:
-        self.color = _image("Likeness Avatars", region.picture, "Linear Rec.709")
-        self.depth = _image("Likeness Depth", region.picture, "Non-Color")
+        self.color = float_image("Likeness Avatars", region.picture, "Linear Rec.709")
+        self.depth = float_image("Likeness Depth", region.picture, "Non-Color")
         self.clear(region)
 
     def fill(self, region: Region, rgba: Array[np.ndarray, "H W 4"], depth: Array[np.ndarray, "H W"]) -> None:
         """Take the engine's picture of the whole frame: premultiplied sRGB, top row first, depth 0 where nothing is."""
         rgba, depth = rgba[region.rows, region.columns], depth[region.rows, region.columns]
-        color = np.zeros((*region.picture[::-1], 4), np.float32)
-        far = np.full((*region.picture[::-1], 4), FAR, np.float32)
-        (x, y), (width, height) = region.offset, region.size
-        color[y : y + height, x : x + width] = scene_linear(rgba)[::-1]
-        far[y : y + height, x : x + width] = np.where(depth > 0, depth, FAR)[::-1, :, None]
-        self._set(color, far)
+        far = np.where(depth > 0, depth, FAR)[..., None]
+        self._set(in_picture(region, scene_linear(rgba), 0.0), in_picture(region, far, FAR))
 
     def clear(self, region: Region) -> None:
         """Show nothing."""
@@ -64,11 +60,8 @@ class Picture:
             bpy.data.images.remove(image)
 
     def _set(self, color: Array[np.ndarray, "H W 4"], depth: Array[np.ndarray, "H W 4"]) -> None:
-        for image, pixels in ((self.color, color), (self.depth, depth)):
-            if tuple(image.size) != (pixels.shape[1], pixels.shape[0]):
-                image.scale(pixels.shape[1], pixels.shape[0])
-            image.pixels.foreach_set(pixels.ravel())
-            image.update()
+        show(self.color, color)
+        show(self.depth, depth)
 
 
 def scene_linear(rgba: Array[np.ndarray, "H W 4"]) -> Array[np.ndarray, "H W 4"]:
@@ -91,7 +84,24 @@ def _from_rec709() -> Array[np.ndarray, "3 3"]:
     return WORKING_SPACES[name]
 
 
-def _image(name: str, size: tuple[int, int], space: str) -> bpy.types.Image:
+def float_image(name: str, size: tuple[int, int], space: str) -> bpy.types.Image:
+    """Make an image for numbers as they are; `size` is width and height."""
     image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True)
     image.colorspace_settings.name = space
     return image
+
+
+def in_picture(region: Region, part: Array[np.ndarray, "H W C"], empty: float) -> Array[np.ndarray, "H W 4"]:
+    """Lay the region's pixels, top row first, into its picture, from the bottom up; one channel becomes four."""
+    picture = np.full((*region.picture[::-1], 4), empty, np.float32)
+    (x, y), (width, height) = region.offset, region.size
+    picture[y : y + height, x : x + width] = part[::-1]
+    return picture
+
+
+def show(image: bpy.types.Image, pixels: Array[np.ndarray, "H W 4"]) -> None:
+    """Give an image these pixels, from the bottom up, and their size."""
+    if tuple(image.size) != (pixels.shape[1], pixels.shape[0]):
+        image.scale(pixels.shape[1], pixels.shape[0])
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
