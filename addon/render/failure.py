@@ -35,7 +35,7 @@ def forbid_writing(scene: Scene) -> list[Callable[[], None]]:
     """
     undo: list[Callable[[], None]] = []
     with contextlib.suppress(OSError):  # then Blender cannot write there either
-        _occupy(_still_path(scene), undo)
+        occupy(_still_path(scene), undo)
     descriptor, blocker = tempfile.mkstemp(prefix="likeness-")
     os.close(descriptor)
     undo += [partial(os.remove, blocker), partial(setattr, scene.render, "filepath", scene.render.filepath)]
@@ -49,7 +49,7 @@ def _still_path(scene: Scene) -> str:
     return path if path.lower().endswith(ending) else path + ending
 
 
-def _occupy(path: str, undo: list[Callable[[], None]]) -> None:
+def occupy(path: str, undo: list[Callable[[], None]]) -> None:
     """Put a folder where a file would be written; a file that is there is put aside meanwhile."""
     if os.path.isfile(path):
         aside = path + ".likeness-kept"

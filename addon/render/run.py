@@ -20,6 +20,7 @@ from .avatars import Placed, Source, enable, in_render, is_disabled, place, read
 from .camera import Region, bordered, pixel_matrix, whole_frame
 from .failure import forbid_camera, forbid_writing, tell
 from .nodes import make_group
+from .passes import Passes
 from .pictures import Picture
 from .tree import insert
 
@@ -37,6 +38,7 @@ class Run:
         self._wanted: tuple[int, float] | None = None
         self._done: set[Shown] = set()
         self._pictures: dict[Shown, Picture] = {}
+        self._passes: Passes | None = None
         self._sources: dict[Object, Source] = {}
         self._undo: list[Callable[[], None]] = []
         self._is_stopped = False
@@ -56,6 +58,9 @@ class Run:
             group = groups[shown] = make_group(picture)
             self._undo.append(partial(bpy.data.node_groups.remove, group))
         self._undo += insert(self.scene, {name: groups[shown] for name, shown in self.layers.items()})[::-1]
+        if self.scene.likeness.passes:
+            self._passes = Passes(self.scene, region, self.layers, self._pictures)
+            self._undo.append(self._passes.remove)
 
     def close(self) -> None:
         """Leave the file as it was, and say what was wrong."""
@@ -102,10 +107,14 @@ class Run:
         placed = [place(self._source(mesh), depsgraph) for mesh in shown if not is_disabled(mesh, depsgraph)]
         if not placed or 0 in region.size:
             picture.clear(region)
+            if self._passes is not None:
+                self._passes.clear(shown, region)
             return
         request = request_of(self.scene, depsgraph, placed)
         answer = engine.draw(request, {each.source.key: each.source.gaussians for each in placed})
         picture.fill(region, answer.rgba, answer.depth)
+        if self._passes is not None:
+            self._passes.fill(shown, region, request, placed)
 
     def _source(self, mesh: Object) -> Source:
         if mesh not in self._sources:
@@ -115,6 +124,8 @@ class Run:
     def _forbid_writing(self) -> None:
         if not self._is_stopped:
             self._undo += forbid_writing(self.scene)
+            if self._passes is not None:
+                self._undo += self._passes.forbid()
         self._is_stopped = True
 
 

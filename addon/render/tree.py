@@ -24,7 +24,7 @@ Undo = list[Callable[[], None]]
 def insert(scene: Scene, groups: Mapping[str, NodeTree]) -> Undo:
     """Lay groups, by the names of view layers, over a scene's render layers; return what takes them away, in order."""
     undo: Undo = []
-    own = scene.compositing_node_group if VERSION_5 else scene.node_tree
+    own = tree_of(scene)
     if own is not None:
         undo.append(_kept_choice(own))
     for tree in _trees(_open_tree(scene, undo)):
@@ -36,11 +36,16 @@ def insert(scene: Scene, groups: Mapping[str, NodeTree]) -> Undo:
     return undo[::-1]
 
 
+def tree_of(scene: Scene) -> NodeTree | None:
+    """Return the tree that composites a scene."""
+    return scene.compositing_node_group if VERSION_5 else scene.node_tree
+
+
 def _open_tree(scene: Scene, undo: Undo) -> NodeTree:
     """Return the scene's tree, one that shows the render alone where the user has none or has turned it off."""
     tree = _group_of(scene, undo) if VERSION_5 else _node_tree_of(scene, undo)
     if not any(node.bl_idname == OUTPUT for node in tree.nodes):
-        made = [_plain_layers(scene, tree), tree.nodes.new(OUTPUT)]
+        made = [plain_layers(scene, tree), tree.nodes.new(OUTPUT)]
         tree.links.new(made[0].outputs["Image"], made[1].inputs[0])
         undo.append(partial(_remove, tree, [node.name for node in made]))
     return tree
@@ -79,7 +84,7 @@ def _silence(scene: Scene, tree: NodeTree, undo: Undo) -> None:
         undo.append(partial(setattr, node, "mute", False))
     if not outputs:
         return
-    layers = _plain_layers(scene, tree)
+    layers = plain_layers(scene, tree)
     for output in outputs:
         source = output.inputs[0].links[0].from_socket if output.inputs[0].links else None
         if source is not None:
@@ -88,7 +93,8 @@ def _silence(scene: Scene, tree: NodeTree, undo: Undo) -> None:
     undo.append(partial(_remove, tree, [layers.name]))
 
 
-def _plain_layers(scene: Scene, tree: NodeTree) -> Node:
+def plain_layers(scene: Scene, tree: NodeTree) -> Node:
+    """Add a Render Layers node."""
     node = tree.nodes.new(LAYERS)
     node.scene = scene
     return node
