@@ -19,6 +19,7 @@ MODULES = (
     "operators.presets",
     "handlers",
     "render_handlers",
+    "sign_handlers",
     "keying",
     "panels.avatar",
     "panels.expression",

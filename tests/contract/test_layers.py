@@ -98,7 +98,7 @@ ADDON_ROWS = (
     ("preferences",),
     ("session", "overlay"),
     ("render",),
-    ("operators", "handlers", "render_handlers", "keying"),
+    ("operators", "handlers", "render_handlers", "sign_handlers", "keying"),
     ("panels",),
 )
 ADDON_ROW_OF = {name: row for row, names in enumerate(ADDON_ROWS) for name in names}
