@@ -11,6 +11,7 @@ from types import ModuleType
 MODULES = (
     "preferences",
     "properties",
+    "main_thread",
     "session",
     "operators.setup",
     "operators.create",

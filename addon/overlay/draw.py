@@ -98,7 +98,9 @@ def release() -> None:
 
 def _draw_region(context: bpy.types.Context) -> None:
     space, region = context.space_data, context.region.as_pointer()
-    depsgraph = context.evaluated_depsgraph_get()
+    depsgraph = context.view_layer.depsgraph  # evaluated by now; to ask for an evaluation while drawing may block
+    if depsgraph is None:
+        return
     view = region_view(context.region, context.region_data)
     meshes = _shown(context.scene, context.view_layer, space)
     shown = _read(meshes, depsgraph, view)

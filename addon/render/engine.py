@@ -12,7 +12,7 @@ import numpy as np
 from likeness.contract.errors import LikenessError, MachineError
 from likeness.contract.messages import FrameRendered, KeepGaussians, RenderFrame
 
-from .. import session
+from .. import main_thread, session
 from ..client import EngineClient, EngineState
 from ..overlay.layout import Gaussians
 
@@ -42,7 +42,7 @@ def wait_until_ready() -> None:
     Errors: MachineError as `session.client` and the client's own.
     """
     for is_last in (False, True):
-        client, end = session.client(), time.monotonic() + LIMIT
+        client, end = main_thread.call(session.client), time.monotonic() + LIMIT
         while client.status.state == EngineState.STARTING and time.monotonic() < end:
             time.sleep(LOOK)
         status = client.status
@@ -68,7 +68,7 @@ def draw(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendere
 
 def _try(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendered:
     global _asked
-    client = session.client()
+    client = main_thread.call(session.client)
     if client is not _asked:
         _asked = client
         _sent.clear()

@@ -14,7 +14,7 @@ from bpy.types import Scene
 
 from likeness.contract.errors import LikenessError
 
-from .. import session
+from .. import main_thread, session
 
 
 def forbid_camera(scene: Scene) -> list[Callable[[], None]]:
@@ -62,8 +62,9 @@ def occupy(path: str, undo: list[Callable[[], None]]) -> None:
 def tell(error: LikenessError, place: str) -> None:
     """Say what is wrong: on the console, and where there is a window in the panel and a message."""
     print(f"error: {error.code}: {place}: {error.message} {error.remedy}", file=sys.stderr, flush=True)
-    if not bpy.app.background:  # this may be the render's thread, and windows are for the main one
-        bpy.app.timers.register(partial(_show, error, place), first_interval=0.1)
+    if not bpy.app.background:
+        soon = partial(bpy.app.timers.register, partial(_show, error, place), first_interval=0.1)
+        main_thread.call(soon)
 
 
 def _show(error: LikenessError, place: str) -> None:

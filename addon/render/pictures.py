@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import bpy
@@ -9,6 +10,7 @@ import numpy as np
 
 from likeness.contract.errors import InputError
 
+from .. import main_thread
 from ..conventions import srgb_to_linear
 from .camera import Region
 
@@ -101,6 +103,10 @@ def in_picture(region: Region, part: Array[np.ndarray, "H W C"], empty: float) -
 
 def show(image: bpy.types.Image, pixels: Array[np.ndarray, "H W 4"]) -> None:
     """Give an image these pixels, from the bottom up, and their size."""
+    main_thread.call(partial(_show, image, pixels))
+
+
+def _show(image: bpy.types.Image, pixels: Array[np.ndarray, "H W 4"]) -> None:
     if tuple(image.size) != (pixels.shape[1], pixels.shape[0]):
         image.scale(pixels.shape[1], pixels.shape[0])
     image.pixels.foreach_set(pixels.ravel())

@@ -14,6 +14,7 @@ from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.messages import RenderFrame
 
+from .. import main_thread
 from ..conventions import blender_camera_to_opencv
 from . import engine
 from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
@@ -78,7 +79,7 @@ class Run:
         except Exception as error:  # Blender would go on and write the frame without its avatars
             self.fail(as_likeness_error(error))
         if self.error is not None:
-            self._undo += forbid_camera(self.scene)
+            self._undo += main_thread.call(partial(forbid_camera, self.scene))
 
     def draw(self, depsgraph: Depsgraph) -> None:
         """Fill the picture of the view layer that is evaluated; not for the shutter's other moments, nor twice."""
@@ -95,7 +96,7 @@ class Run:
             self.fail(as_likeness_error(error))
         if self.error is not None:
             picture.fail(region)
-            self._forbid_writing()
+            main_thread.call(self._forbid_writing)
 
     def fail(self, error: LikenessError) -> None:
         """Give the render up; the first reason is the one that is told."""

@@ -93,7 +93,7 @@ ADDON = ROOT / "addon"
 ADDON_ROWS = (
     ("children",),
     ("conventions", "client", "command", "environment", "photo"),
-    ("scene", "viewports"),
+    ("scene", "viewports", "main_thread"),
     ("properties",),
     ("preferences",),
     ("session", "overlay"),
