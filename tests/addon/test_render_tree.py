@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 from addon.render import engine, run
 from addon.render.nodes import VERSION_5
-from bpy.types import Scene
 from render_parts import HEIGHT, WIDTH, read, scene, still, whole_addon
-from scene_dump import dump
+from render_told import told, user_tree
 from scene_parts import add
 
 from addon import session
@@ -41,89 +39,6 @@ def red(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(engine, "draw", draw)
     monkeypatch.setattr(engine, "wait_until_ready", lambda: None)
     return frames
-
-
-def tree_of(made: Scene) -> bpy.types.NodeTree | None:
-    return made.compositing_node_group if VERSION_5 else made.node_tree
-
-
-def told(made: Scene) -> dict[str, object]:
-    """Return all that a render may change."""
-    tree = tree_of(made)
-    render = made.render
-    objects = [
-        (each.name, each.hide_render, each.parent_type, [c.name for c in each.constraints]) for each in bpy.data.objects
-    ]
-    file = dump()
-    images = file["blocks"]["images"]
-    file["blocks"]["images"] = [name for name in images if name not in ("Render Result", "Viewer Node")]
-    return {
-        "file": file,
-        "objects": objects,
-        "passes": [(layer.name, layer.use_pass_z) for layer in made.view_layers],
-        "scene": (
-            VERSION_5 or made.use_nodes,
-            made.camera,
-            render.filepath,
-            [(m.name, m.camera) for m in made.timeline_markers],
-        ),
-        "tree": nodes_of(tree) if tree and tree.nodes else None,  # Blender keeps an empty tree once there was one
-    }
-
-
-def nodes_of(tree: bpy.types.NodeTree) -> dict[str, object]:
-    """Return all nodes with their properties, sockets, links, and what is selected and active."""
-    plain = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
-
-    def properties(item: bpy.types.bpy_struct) -> list[tuple[str, str]]:
-        known = [each.identifier for each in item.bl_rna.properties if each.type in plain]
-        return [(name, repr(tuple(v) if hasattr(v := getattr(item, name), "__len__") else v)) for name in known]
-
-    links = [(link.from_socket.path_from_id(), link.to_socket.path_from_id(), link.is_muted) for link in tree.links]
-    return {
-        "nodes": {
-            node.name: (properties(node), [properties(each) for each in (*node.inputs, *node.outputs)])
-            for node in tree.nodes
-        },
-        "links": sorted(links),
-        "active": tree.nodes.active and tree.nodes.active.name,
-    }
-
-
-def user_tree(made: Scene, folder: Path) -> bpy.types.NodeTree:
-    """Make a tree of a user's own: inverted, blurred, with a viewer, a frame and a file of its own."""
-    if VERSION_5:
-        tree = bpy.data.node_groups.new("Mine", "CompositorNodeTree")
-        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        made.compositing_node_group = tree
-        layers, result = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
-    else:
-        made.use_nodes = True
-        tree = made.node_tree
-        layers, result = tree.nodes["Render Layers"], tree.nodes["Composite"]
-    layers.scene = made
-    invert, blur, viewer = (tree.nodes.new(f"CompositorNode{kind}") for kind in ("Invert", "Blur", "Viewer"))
-    tree.links.new(layers.outputs["Image"], blur.inputs[0])
-    tree.links.new(layers.outputs["Image"], invert.inputs["Color"])
-    tree.links.new(invert.outputs[0], result.inputs[0])
-    tree.links.new(blur.outputs[0], viewer.inputs[0])
-    tree.links.new(layers.outputs["Alpha"], tree.nodes.new("CompositorNodeSetAlpha").inputs[1])
-    writer = tree.nodes.new("CompositorNodeOutputFile")
-    if VERSION_5:
-        writer.directory, writer.file_name = str(folder), "mine_"
-        writer.format.media_type = "IMAGE"
-        writer.file_output_items.new("RGBA", "Image")
-    else:
-        writer.base_path = str(folder)
-        writer.file_slots[0].path = "mine_"
-    writer.format.file_format = "PNG"
-    tree.links.new(layers.outputs["Image"], writer.inputs[0])
-    frame = tree.nodes.new("NodeFrame")
-    blur.parent = frame
-    for node in tree.nodes:
-        node.select = node in (blur, viewer)
-    tree.nodes.active = blur
-    return tree
 
 
 @pytest.mark.parametrize("kind", ["none", "own", "turned off"])
