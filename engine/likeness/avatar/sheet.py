@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from likeness.avatar.animate import (
     DrivenAvatar,
@@ -17,6 +17,7 @@ from likeness.avatar.animate import (
     render_avatar,
     with_controls,
 )
+from likeness.avatar.page import CELL_COLOR, INK, MARGIN, Layout, blank_page, fill_page, font
 from likeness.avatar.pictures import decode_png, over, plain_background
 from likeness.avatar.views import face_camera, orbit_camera
 from likeness.contract.avatar import Avatar
@@ -26,14 +27,7 @@ from likeness.geometry.cameras import Camera
 CELL = 240
 FRAME = 0.84
 """How much of the face square's side a cell shows: hats stay inside, and the face is large enough to judge."""
-MARGIN = 24
-GAP = 4
-LABEL = 92
 HEADER = 132
-COLUMN_LABEL = 30
-PAPER = (32, 33, 36)
-CELL_COLOR = (58, 60, 64)
-INK = (232, 234, 237)
 FAINT_INK = (154, 160, 166)
 
 
@@ -75,16 +69,12 @@ COLUMNS: dict[str, dict[str, float]] = {
 
 def draw_sheet(avatar: Avatar, progress: Progress | None = None) -> UInt8[np.ndarray, "H W 3"]:
     """Draw every view of ROWS by the portrait's expression, the neutral one and those of COLUMNS."""
-    progress = progress or SilentProgress()
-    driven = prepare_avatar(avatar)
-    expressions = _expressions(avatar)
-    page = _page(avatar, list(expressions))
-    for row, view in enumerate(ROWS):
-        camera = _camera(avatar, view)
-        for column, expression in enumerate(expressions.values()):
-            progress.update("drawing the sheet", (row * len(expressions) + column) / (len(ROWS) * len(expressions)))
-            page.paste(_cell(driven, camera, expression), _cell_corner(row, column))
-    progress.update("drawing the sheet", 1.0)
+    driven, expressions = prepare_avatar(avatar), _expressions(avatar)
+    layout = Layout(tuple(view.label for view in ROWS), tuple(expressions), (CELL, CELL), HEADER)
+    cameras, faces = [_camera(avatar, view) for view in ROWS], list(expressions.values())
+    page = blank_page(layout)
+    _header(page, avatar)
+    fill_page(page, layout, lambda r, c: _cell(driven, cameras[r], faces[c]), progress or SilentProgress())
     return np.asarray(page)
 
 
@@ -104,44 +94,23 @@ def _camera(avatar: Avatar, view: Row) -> Camera:
     return whole.cropped(margin, margin, CELL * FRAME, CELL)
 
 
-def _cell(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Image.Image:
-    return Image.fromarray(over(render_avatar(driven, camera, expression), plain_background(CELL_COLOR)))
+def _cell(driven: DrivenAvatar, camera: Camera, expression: Expression) -> UInt8[np.ndarray, "H W 3"]:
+    return over(render_avatar(driven, camera, expression), plain_background(CELL_COLOR))
 
 
-def _cell_corner(row: int, column: int) -> tuple[int, int]:
-    return (
-        MARGIN + LABEL + column * (CELL + GAP),
-        MARGIN + HEADER + COLUMN_LABEL + row * (CELL + GAP),
-    )
-
-
-def _page(avatar: Avatar, columns: list[str]) -> Image.Image:
-    """Return the sheet with its header and labels, the cells still empty."""
-    width, height = _cell_corner(len(ROWS), len(columns))
-    page = Image.new("RGB", (width - GAP + MARGIN, height - GAP + MARGIN), PAPER)
-    draw = ImageDraw.Draw(page)
-    _header(page, draw, avatar)
-    for column, label in enumerate(columns):
-        left, top = _cell_corner(0, column)
-        draw.text((left + CELL / 2, top - 10), label, INK, _font(17), anchor="ms")
-    for row, view in enumerate(ROWS):
-        left, top = _cell_corner(row, 0)
-        draw.text((left - 12, top + CELL / 2), view.label, INK, _font(16), anchor="rm")
-    return page
-
-
-def _header(page: Image.Image, draw: ImageDraw.ImageDraw, avatar: Avatar) -> None:
+def _header(page: Image.Image, avatar: Avatar) -> None:
     photograph = Image.fromarray(decode_png(avatar.portrait_png))
     left, top, side = avatar.view.face_square
     size = HEADER - 16
     photograph = photograph.resize((size, size), Image.Resampling.LANCZOS, box=_inside(photograph, left, top, side))
     page.paste(photograph, (MARGIN, MARGIN))
+    draw = ImageDraw.Draw(page)
     text_left = MARGIN + size + 20
-    draw.text((text_left, MARGIN + 34), "Likeness", INK, _font(30), anchor="ls")
+    draw.text((text_left, MARGIN + 34), "Likeness", INK, font(30), anchor="ls")
     count = len(avatar.gaussians.triangle)
     lines = (f"{count:,} Gaussians on the {avatar.info.head_model} head", "left is the subject's left")
     for line, text in enumerate(lines):
-        draw.text((text_left, MARGIN + 66 + 26 * line), text, FAINT_INK, _font(17), anchor="ls")
+        draw.text((text_left, MARGIN + 66 + 26 * line), text, FAINT_INK, font(17), anchor="ls")
 
 
 def _inside(picture: Image.Image, left: float, top: float, side: float) -> tuple[float, float, float, float]:
@@ -150,7 +119,3 @@ def _inside(picture: Image.Image, left: float, top: float, side: float) -> tuple
     left = min(max(left, 0), picture.width - side)
     top = min(max(top, 0), picture.height - side)
     return left, top, left + side, top + side
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)

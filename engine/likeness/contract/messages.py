@@ -1,9 +1,10 @@
 """What the engine and its client say to each other; the closed set of messages, each defined once.
 
-Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, Cancel, Ping. Engine to client: Welcome, Ready,
-JobProgress, AvatarCreated, GaussiansKept, FrameRendered, JobFailed, JobCancelled, Pong. A request has an `id` of the
-client's choice; every answer to it carries the same. Hello and Welcome never change, so that any two versions can tell
-each other apart. `codec` turns messages into bytes and back; docs/protocol.md describes the conversation.
+Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, DrawSheet, Cancel, Ping. Engine to client: Welcome,
+Ready, JobProgress, AvatarCreated, GaussiansKept, FrameRendered, SheetDrawn, JobFailed, JobCancelled, Pong. A request
+has an `id` of the client's choice; every answer to it carries the same. Hello and Welcome never change, so that any two
+versions can tell each other apart. `codec` turns messages into bytes and back; docs/protocol.md describes the
+conversation.
 """
 
 from __future__ import annotations
@@ -130,6 +131,40 @@ class FrameRendered:
 
 
 @dataclass(frozen=True)
+class DrawSheet:
+    """Draw avatars whose Gaussians are kept into the cells of one page: each column one of them, each row one view."""
+
+    id: int
+    title: str
+    row_names: tuple[str, ...]
+    """R of them."""
+    column_names: tuple[str, ...]
+    """C of them."""
+    names_beneath: bool
+    """Whether the columns' names stand under the last row; else above the first."""
+    width: int
+    height: int
+    """Of a cell, pixels."""
+    K: Array[np.ndarray, "3 3"]
+    """Of every cell, pixels; float64."""
+    T_camera_body: Array[np.ndarray, "R C 4 4"]
+    """A body's own space to the camera's (OpenCV's axes, metres), affine; float64."""
+    keys: tuple[str, ...]
+    """C of them, the same one as often as need be."""
+    vertex_counts: tuple[int, ...]
+    vertices: Array[np.ndarray, "V 3"]
+    """Of all columns, one after the other, each in its body's own space; float32."""
+
+
+@dataclass(frozen=True)
+class SheetDrawn:
+    """The answer to DrawSheet: the page as a PNG file's bytes."""
+
+    id: int
+    png: bytes
+
+
+@dataclass(frozen=True)
 class JobProgress:
     """Stage `stage` (a short human name) of a job is done to `fraction` in 0..1."""
 
@@ -186,6 +221,8 @@ MESSAGES: tuple[type, ...] = (
     GaussiansKept,
     RenderFrame,
     FrameRendered,
+    DrawSheet,
+    SheetDrawn,
     JobProgress,
     JobFailed,
     Cancel,
@@ -195,5 +232,10 @@ MESSAGES: tuple[type, ...] = (
 )
 """All that may be said; whatever else arrives is refused."""
 
-ANSWERS: dict[type, type] = {CreateAvatar: AvatarCreated, KeepGaussians: GaussiansKept, RenderFrame: FrameRendered}
+ANSWERS: dict[type, type] = {
+    CreateAvatar: AvatarCreated,
+    KeepGaussians: GaussiansKept,
+    RenderFrame: FrameRendered,
+    DrawSheet: SheetDrawn,
+}
 """The requests that are jobs, and what each gives when it goes well."""

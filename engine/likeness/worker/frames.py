@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from likeness.avatar.frames import Body
     from likeness.geometry.cameras import Camera
 
+Array = Annotated
 MAX_KEPT_BYTES = 1 << 31
 """Of all Gaussians that are kept; beyond it those unused for longest go, and the client is told to send them again."""
 MAX_SIDE = 1 << 14
@@ -47,20 +49,25 @@ def render_frame(request: RenderFrame, progress: Progress) -> FrameRendered:
     return FrameRendered(request.id, rgba, picture.depth)
 
 
-def _bodies(request: RenderFrame) -> list[Body]:
+def body(key: str, vertices: Array[np.ndarray, "V 3"], T_world_body: Array[np.ndarray, "4 4"]) -> Body:
+    """Return the avatar whose Gaussians are kept under a key, posed. Errors: UsageError `frame.unknown`, `.request`."""
     from likeness.avatar.frames import Body
     from likeness.contract.avatar import BoundGaussians
 
-    bodies, begin = [], 0
-    for key, count, matrix in zip(request.keys, request.vertex_counts, request.T_world_body, strict=True):
-        kept = _find(key, count)
-        index = np.arange(len(kept.corners), dtype=np.int32)
-        bound = BoundGaussians(
-            index, kept.local_mean, kept.local_basis, kept.opacities, kept.colors, np.zeros_like(index)
-        )
-        bodies.append(Body(bound, kept.corners, request.vertices[begin : begin + count], matrix))
-        begin += count
-    return bodies
+    kept = _find(key, len(vertices))
+    index = np.arange(len(kept.corners), dtype=np.int32)
+    bound = BoundGaussians(index, kept.local_mean, kept.local_basis, kept.opacities, kept.colors, np.zeros_like(index))
+    return Body(bound, kept.corners, vertices, T_world_body)
+
+
+def parts(vertices: Array[np.ndarray, "V 3"], counts: Sequence[int]) -> list[Array[np.ndarray, "v 3"]]:
+    """Return the vertices of each avatar, which lie one after the other."""
+    return np.split(vertices, np.cumsum(counts)[:-1]) if counts else []
+
+
+def _bodies(request: RenderFrame) -> list[Body]:
+    vertices = parts(request.vertices, request.vertex_counts)
+    return [body(*each) for each in zip(request.keys, vertices, request.T_world_body, strict=True)]
 
 
 def _camera(request: RenderFrame) -> Camera:

@@ -8,9 +8,9 @@ from importlib import import_module
 
 from likeness.contract.avatar_file import avatar_to_bytes
 from likeness.contract.errors import UsageError
-from likeness.contract.messages import AvatarCreated, CreateAvatar, KeepGaussians, Ready, RenderFrame
+from likeness.contract.messages import AvatarCreated, CreateAvatar, DrawSheet, KeepGaussians, Ready, RenderFrame
 from likeness.contract.progress import Progress
-from likeness.worker import frames
+from likeness.worker import frames, sheets
 
 DEVICES = ("auto", "cpu", "cuda")
 MAX_NAME = 255
@@ -63,6 +63,7 @@ JOBS: dict[type, Callable[..., object]] = {
     CreateAvatar: create,
     KeepGaussians: frames.keep,
     RenderFrame: frames.render_frame,
+    DrawSheet: sheets.draw_sheet,
 }
 """The function of each request that is a job; it takes the request and a Progress and returns the answer."""
 
