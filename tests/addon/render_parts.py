@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import pi
@@ -66,6 +67,13 @@ def read(path: Path) -> np.ndarray:
     image.pixels.foreach_get(pixels)
     bpy.data.images.remove(image)
     return pixels.reshape(height, width, 4)[::-1]
+
+
+def channels(path: Path) -> dict[str, np.ndarray]:
+    """Return an OpenEXR file's channels, the top row first, by names as LAYER.CHANNEL."""
+    target = path.with_suffix(".npz")
+    subprocess.run([ENGINE_PYTHON, Path(__file__).with_name("exr_channels.py"), path, target], check=True, timeout=60)
+    return dict(np.load(target))
 
 
 def premultiplied(rgba: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The engine's own pictures of an avatar; run by the engine's Python.
 
 `python render_truth.py AVATAR.likeness VIEWS.npz PICTURES.npz`. For each NAME, VIEWS holds NAME_vertices (V, 3) in head
-space, NAME_K, NAME_T (T_camera_head), NAME_size and NAME_orthographic; PICTURES holds NAME, premultiplied sRGB.
+space, NAME_K, NAME_T (T_camera_head), NAME_size and NAME_orthographic; PICTURES holds NAME, premultiplied sRGB, and
+NAME_depth.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main(avatar_path: Path, views_path: Path, pictures_path: Path) -> None:
         camera = Camera(K, T, int(size[0]), int(size[1]), Lens(bool(ortho), 0.1, 100.0))
         picture = render(camera, means, covars, avatar.gaussians.opacities, avatar.gaussians.colors)
         pictures[name] = np.concatenate([picture.rgb, picture.alpha[..., None]], axis=-1)
+        pictures[f"{name}_depth"] = picture.depth
     np.savez(pictures_path, **pictures)
 
 
