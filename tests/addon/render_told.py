@@ -22,17 +22,18 @@ def told(made: Scene) -> dict[str, object]:
         (each.name, each.hide_render, each.parent_type, [c.name for c in each.constraints]) for each in bpy.data.objects
     ]
     file = dump()
-    images = file["blocks"]["images"]
-    file["blocks"]["images"] = [name for name in images if name not in ("Render Result", "Viewer Node")]
+    for kind in {"images", "all_ids"} & set(file["blocks"]):  # the latter since Blender 5.2
+        names = file["blocks"][kind]
+        file["blocks"][kind] = [name for name in names if name not in ("Render Result", "Viewer Node")]
     return {
         "file": file,
         "objects": objects,
         "passes": [(layer.name, layer.use_pass_z) for layer in made.view_layers],
         "scene": (
             VERSION_5 or made.use_nodes,
-            made.camera,
+            made.camera and made.camera.name,
             render.filepath,
-            [(m.name, m.camera) for m in made.timeline_markers],
+            [(m.name, m.camera and m.camera.name) for m in made.timeline_markers],
         ),
         "tree": nodes_of(tree) if tree and tree.nodes else None,  # Blender keeps an empty tree once there was one
     }
