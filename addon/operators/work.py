@@ -77,10 +77,11 @@ class Made:
     warnings: tuple[str, ...] = ()
 
 
-class AvatarMaker:
-    """What operators share that bring avatars into the scene: one work for each file, one after the other."""
+class Waiter:
+    """What operators share that wait for a work: with progress and Esc, the rest of Blender goes on meanwhile.
 
-    bl_options: ClassVar = {"UNDO"}  # not REGISTER: Adjust Last Operation would make it again, and block meanwhile
+    They have a `conclude`, which gets the work when it has ended, in whichever way, and ends the operator.
+    """
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
@@ -89,6 +90,51 @@ class AvatarMaker:
             cls.poll_message_set(BUSY)
             return False
         return True
+
+    def wait_for(self, context: Context, work: Work) -> set[str]:
+        """Wait for a work, which is what `invoke` returns then."""
+        self.work = work
+        session.begin(work)
+        self.timer = context.window_manager.event_timer_add(INTERVAL, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        """Look at the work from time to time; all but Esc passes through to the rest of Blender."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self.work.cancel()
+        elif event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if not self.work.done:
+            _show(context, f"{self.work.stage} {self.work.fraction:.0%}    Esc: Cancel")
+            return {"PASS_THROUGH"}
+        self._leave(context)
+        return self.conclude(context, self.work)
+
+    def cancel(self, context: Context) -> None:
+        """End with the window or the file."""
+        work = getattr(self, "work", None)
+        if work is not None:
+            work.cancel()
+            self._leave(context)
+
+    def failed(self, error: LikenessError) -> set[str]:
+        """End the operator with an error, which is told in the panel too."""
+        error = type(error)(error.code, shown(error.message), shown(error.remedy))
+        session.tell(error=error)
+        self.report({"ERROR"}, f"{error.message} {error.remedy}")
+        return {"CANCELLED"}
+
+    def _leave(self, context: Context) -> None:
+        context.window_manager.event_timer_remove(self.timer)
+        _show(context, None)
+        session.end()
+
+
+class AvatarMaker(Waiter):
+    """What operators share that bring avatars into the scene: one work for each file, one after the other."""
+
+    bl_options: ClassVar = {"UNDO"}  # not REGISTER: Adjust Last Operation would make it again, and block meanwhile
 
     def paths(self) -> list[Path]:
         """Return the chosen files: several as they were dropped or marked, or the one in `filepath`."""
@@ -115,38 +161,19 @@ class AvatarMaker:
             return self.execute(context)
         self.path, *self.rest = self.paths()
         try:
-            self.work = self.start_work(self.path)
+            return self.wait_for(context, self.start_work(self.path))
         except LikenessError as error:
-            return self._failed(error)
-        session.begin(self.work)
-        self.timer = context.window_manager.event_timer_add(INTERVAL, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
+            return self.failed(error)
 
-    def modal(self, context: Context, event: Event) -> set[str]:
-        """Look at the work from time to time; all but Esc passes through to the rest of Blender."""
-        if event.type == "ESC" and event.value == "PRESS":
-            self.work.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        if not self.work.done:
-            _show(context, f"{self.work.stage} {self.work.fraction:.0%}    Esc: Cancel")
-            return {"PASS_THROUGH"}
-        self._leave(context)
+    def conclude(self, context: Context, work: Work[Made]) -> set[str]:
+        """Add the avatar, look at the scene's first one, and begin on the next file."""
         is_first = not find.avatars(context.scene)
-        ended = self._conclude(context, self.work, self.path)
+        ended = self._conclude(context, work, self.path)
         if is_first and ended == {"FINISHED"}:
             _frame(context)
-        if self.rest and not self.work.cancelled:
+        if self.rest and not work.cancelled:
             self._begin_again(self.rest)
         return ended
-
-    def cancel(self, context: Context) -> None:
-        """End with the window or the file."""
-        work = getattr(self, "work", None)
-        if work is not None:
-            work.cancel()
-            self._leave(context)
 
     def _begin_again(self, paths: Sequence[Path]) -> set[str]:
         """Have another of this operator begin with these files; this one ends, telling why it could not."""
@@ -156,14 +183,14 @@ class AvatarMaker:
         try:
             self.invoke_for(paths)
         except RuntimeError as error:  # the other one's report, which an operator called from Python raises
-            return self._failed(session.last_error or as_likeness_error(error))
+            return self.failed(session.last_error or as_likeness_error(error))
         return {"CANCELLED"}
 
     def _blocking(self, context: Context, path: Path) -> set[str]:
         try:
             work = self.start_work(path)
         except LikenessError as error:
-            return self._failed(error)
+            return self.failed(error)
         session.begin(work)
         try:
             while not work.wait(INTERVAL):
@@ -173,31 +200,20 @@ class AvatarMaker:
             session.end()
         return self._conclude(context, work, path)
 
-    def _leave(self, context: Context) -> None:
-        context.window_manager.event_timer_remove(self.timer)
-        _show(context, None)
-        session.end()
-
     def _conclude(self, context: Context, work: Work[Made], path: Path) -> set[str]:
         if work.cancelled:
             self.report({"INFO"}, "Cancelled")
             return {"CANCELLED"}
         if work.error:
-            return self._failed(work.error)
+            return self.failed(work.error)
         try:
             _add(context, work.result.prepared, shown(path.stem))
         except Exception as error:  # what Blender refuses has no class of its own
-            return self._failed(as_likeness_error(error))
+            return self.failed(as_likeness_error(error))
         session.tell(error=None, warned=work.result.warnings)
         for warning in work.result.warnings:
             self.report({"WARNING"}, warning)
         return {"FINISHED"}
-
-    def _failed(self, error: LikenessError) -> set[str]:
-        error = type(error)(error.code, shown(error.message), shown(error.remedy))
-        session.tell(error=error)
-        self.report({"ERROR"}, f"{error.message} {error.remedy}")
-        return {"CANCELLED"}
 
 
 def names_of(paths: Sequence[Path]) -> dict[str, object]:
