@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
-from likeness.contract.avatar import Avatar
+from likeness.contract.avatar import PortraitView
 from likeness.contract.errors import InputError
 from likeness.geometry.cameras import Camera
 from likeness.portrait.read import read_photograph
@@ -82,16 +82,17 @@ def picture_background(path: Path, width: int, height: int) -> Float[np.ndarray,
     return np.asarray(ImageOps.fit(picture, (width, height)), np.float32) / 255
 
 
-def portrait_background(avatar: Avatar, camera: Camera) -> Float[np.ndarray, "H W 3"]:
-    """Return the photograph as `camera` frames it: one that differs from the portrait's in its K alone.
+def portrait_background(
+    view: PortraitView, photograph: UInt8[np.ndarray, "h w 3"], camera: Camera
+) -> Float[np.ndarray, "H W 3"]:
+    """Return the photograph, or its plate, as `camera` frames it: one that differs from the view's in its K alone.
 
     Beyond the photograph's borders the border's colour is repeated.
     """
-    portrait = decode_png(avatar.portrait_png)
-    to_portrait = avatar.view.K.astype(np.float64) @ np.linalg.inv(camera.K)
+    to_portrait = view.K.astype(np.float64) @ np.linalg.inv(camera.K)
     scale = to_portrait[0, 0]
     border = int(np.ceil(max(camera.width, camera.height) * scale))
-    padded = Image.fromarray(np.pad(portrait, ((border, border), (border, border), (0, 0)), mode="edge"))
+    padded = Image.fromarray(np.pad(photograph, ((border, border), (border, border), (0, 0)), mode="edge"))
     left, top = to_portrait[:2, 2] + border
     box = (left, top, left + camera.width * scale, top + camera.height * scale)
     resized = padded.resize((camera.width, camera.height), Image.Resampling.BICUBIC, box=box)

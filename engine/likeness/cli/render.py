@@ -15,6 +15,7 @@ from likeness.contract.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from likeness.avatar.animate import Expression
     from likeness.contract.avatar import Avatar
     from likeness.contract.progress import Progress
     from likeness.geometry.cameras import Camera
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     base = {"portrait": portrait_expression, "neutral": neutral}[options.expression](avatar)
     expression = with_controls(avatar.rig, base, options.controls)
     driven, cameras = prepare_avatar(avatar), _cameras(options, avatar)
-    background = _background(options, avatar, cameras[0])
+    background = _background(options, avatar, cameras[0], expression)
     shots = ((camera, draw_avatar(driven, camera, expression)) for camera in cameras)
     with TerminalProgress() as progress:
         _write(options, _counted(shots, len(cameras), progress), background, cameras[0])
@@ -134,13 +135,17 @@ def _cameras(options: argparse.Namespace, avatar: Avatar) -> list[Camera]:
     return [framed(portrait_camera(avatar), (0, 0, avatar.view.width, avatar.view.height), *size)]
 
 
-def _background(options: argparse.Namespace, avatar: Avatar, camera: Camera) -> np.ndarray | None:
+def _background(
+    options: argparse.Namespace, avatar: Avatar, camera: Camera, expression: Expression
+) -> np.ndarray | None:
     """Return the opaque background as an array, None for a transparent one."""
     from likeness.avatar.pictures import picture_background, plain_background, portrait_background
 
     chosen = options.background
     if chosen == "portrait":
-        return portrait_background(avatar, camera)
+        from likeness.avatar.plate import photograph_behind
+
+        return portrait_background(avatar.view, photograph_behind(avatar, expression), camera)
     if isinstance(chosen, Path):
         return picture_background(chosen, camera.width, camera.height)
     if isinstance(chosen, tuple):

@@ -1,10 +1,10 @@
 """What the engine and its client say to each other; the closed set of messages, each defined once.
 
-Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, DrawSheet, Cancel, Ping. Engine to client: Welcome,
-Ready, JobProgress, AvatarCreated, GaussiansKept, FrameRendered, SheetDrawn, JobFailed, JobCancelled, Pong. A request
-has an `id` of the client's choice; every answer to it carries the same. Hello and Welcome never change, so that any two
-versions can tell each other apart. `codec` turns messages into bytes and back; docs/protocol.md describes the
-conversation.
+Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, DrawSheet, MakePlate, Cancel, Ping. Engine to client:
+Welcome, Ready, JobProgress, AvatarCreated, GaussiansKept, FrameRendered, SheetDrawn, PlateMade, JobFailed,
+JobCancelled, Pong. A request has an `id` of the client's choice; every answer to it carries the same. Hello and Welcome
+never change, so that any two versions can tell each other apart. `codec` turns messages into bytes and back;
+docs/protocol.md describes the conversation.
 """
 
 from __future__ import annotations
@@ -121,9 +121,13 @@ class RenderFrame:
 
 @dataclass(frozen=True)
 class FrameRendered:
-    """The answer to RenderFrame."""
+    """The answer to RenderFrame: the rectangle in which something can be seen; it has no pixels where nothing can."""
 
     id: int
+    left: int
+    """Columns of the frame before the rectangle."""
+    top: int
+    """Rows of the frame above it."""
     rgba: Array[np.ndarray, "H W 4"]
     """sRGB, premultiplied, the top row first; float32."""
     depth: Array[np.ndarray, "H W"]
@@ -162,6 +166,25 @@ class SheetDrawn:
 
     id: int
     png: bytes
+
+
+@dataclass(frozen=True)
+class MakePlate:
+    """Take the person whom an avatar covers out of its photograph."""
+
+    id: int
+    photograph: bytes
+    """A picture file's bytes."""
+    face_square: tuple[float, ...]
+    """Of the avatar's face: left, top, side, in pixels of the photograph."""
+
+
+@dataclass(frozen=True)
+class PlateMade:
+    """The answer to MakePlate: a PNG file's bytes, as large as the photograph."""
+
+    id: int
+    plate: bytes
 
 
 @dataclass(frozen=True)
@@ -223,6 +246,8 @@ MESSAGES: tuple[type, ...] = (
     FrameRendered,
     DrawSheet,
     SheetDrawn,
+    MakePlate,
+    PlateMade,
     JobProgress,
     JobFailed,
     Cancel,
@@ -237,5 +262,6 @@ ANSWERS: dict[type, type] = {
     KeepGaussians: GaussiansKept,
     RenderFrame: FrameRendered,
     DrawSheet: SheetDrawn,
+    MakePlate: PlateMade,
 }
 """The requests that are jobs, and what each gives when it goes well."""

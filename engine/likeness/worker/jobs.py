@@ -8,7 +8,16 @@ from importlib import import_module
 
 from likeness.contract.avatar_file import avatar_to_bytes
 from likeness.contract.errors import UsageError
-from likeness.contract.messages import AvatarCreated, CreateAvatar, DrawSheet, KeepGaussians, Ready, RenderFrame
+from likeness.contract.messages import (
+    AvatarCreated,
+    CreateAvatar,
+    DrawSheet,
+    KeepGaussians,
+    MakePlate,
+    PlateMade,
+    Ready,
+    RenderFrame,
+)
 from likeness.contract.progress import Progress
 from likeness.worker import frames, sheets
 
@@ -59,11 +68,25 @@ def create(request: CreateAvatar, progress: Progress) -> AvatarCreated:
     return AvatarCreated(request.id, avatar_to_bytes(avatar), tuple(warnings))
 
 
+def make_plate(request: MakePlate, progress: Progress) -> PlateMade:
+    """Fill the person out of a photograph. Errors: InputError `picture.*`, `plate.no_face`; UsageError `usage`."""
+    from likeness.avatar.pictures import encode_png
+    from likeness.portrait import plate
+    from likeness.portrait.read import read_photograph
+    from likeness.portrait.types import PictureFile
+
+    if len(request.face_square) != 3 or request.face_square[2] <= 0:
+        raise UsageError("usage", "A face square is left, top and a side above 0.", "Give these three numbers.")
+    photograph = read_photograph(PictureFile("The photograph", request.photograph))
+    return PlateMade(request.id, encode_png(plate.make_plate(photograph, request.face_square, progress)))
+
+
 JOBS: dict[type, Callable[..., object]] = {
     CreateAvatar: create,
     KeepGaussians: frames.keep,
     RenderFrame: frames.render_frame,
     DrawSheet: sheets.draw_sheet,
+    MakePlate: make_plate,
 }
 """The function of each request that is a job; it takes the request and a Progress and returns the answer."""
 

@@ -50,12 +50,12 @@ def test_expressions_and_controls_change_the_picture(avatar_path, tmp_path):
 
 
 def test_backgrounds(avatar_path, tmp_path):
-    clear = draw(avatar_path, tmp_path)
-    blue = draw(avatar_path, tmp_path, "--background", "#0000ff")
+    clear = draw(avatar_path, tmp_path, "--expression", "portrait")
+    blue = draw(avatar_path, tmp_path, "--expression", "portrait", "--background", "#0000ff")
     assert blue.shape[2] == 3 and (blue[clear[..., 3] == 0] == [0, 0, 255]).all()
-    photograph = draw(avatar_path, tmp_path, "--background", "portrait")
+    photograph = draw(avatar_path, tmp_path, "--expression", "portrait", "--background", "portrait")
     (tmp_path / "green.png").write_bytes(png_bytes(np.full((5, 9, 3), [0, 200, 0], np.uint8)))
-    green = draw(avatar_path, tmp_path, "--background", str(tmp_path / "green.png"))
+    green = draw(avatar_path, tmp_path, "--expression", "portrait", "--background", str(tmp_path / "green.png"))
     assert (green[clear[..., 3] == 0] == [0, 200, 0]).all()
     assert len(np.unique(photograph[clear[..., 3] == 0], axis=0)) > 100
 
