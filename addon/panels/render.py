@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bpy
-from bpy.types import Context, Object, Panel, UILayout
+from bpy.types import Context, Object, Panel, Scene, UILayout
 
+from ..render.colors import changes_photos
 from ..render.run import hindrance
 from ..scene import find
 from .sidebar import SidebarPanel
@@ -28,13 +29,17 @@ class RenderPanel(SidebarPanel, Panel):
         reason = hindrance(context.scene)
         if reason:
             draw_text(self.layout.box(), context, reason, icon="ERROR")
-        _draw_options(self.layout, find.active_avatar(context))
+        _draw_options(self.layout, context.scene, find.active_avatar(context))
 
 
-def _draw_options(layout: UILayout, active: Object | None) -> None:
+def _draw_options(layout: UILayout, scene: Scene, active: Object | None) -> None:
     column = layout.column(align=True)
     if active is not None:
         column.prop(active.likeness, "shadow")
+    row = column.row()
+    row.active = changes_photos(scene)
+    row.prop(scene.likeness, "photo_colors")
+    column.prop(scene.likeness, "passes")
 
 
 CLASSES = (RenderPanel,)
