@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -145,6 +146,8 @@ class Line:
 
     def _write(self) -> None:
         """Send what is left in the outbox; this thread alone writes and closes the engine's standard input."""
+        if hasattr(signal, "pthread_sigmask"):  # Blender, unlike Python, would be ended by a pipe that nobody reads
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
         with self._process.stdin as stdin, contextlib.suppress(OSError):
             while (message := self._next()) is not None:
                 for piece in self._pieces(message):

@@ -367,3 +367,21 @@ def test_the_end_of_the_interpreter_leaves_no_orphan(behaviour, leave):
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stderr == "" and until(lambda: not exists(int(done.stdout)), 5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals of pipes")
+def test_a_dead_engine_does_not_end_a_program_that_leaves_sigpipe_alone():
+    program = f"""
+        import signal, sys
+        sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "engine")!r}]
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as in Blender
+        from addon.client import EngineClient, EngineState
+        from likeness.contract.messages import CreateAvatar
+        client = EngineClient(["sh", "-c", "exec 0<&-; sleep 1"])
+        client.start()
+        job = client.submit(CreateAvatar(0, bytes(1 << 20), "me.jpg", "draft", "open", None, "auto", 0))
+        assert job.wait({PATIENCE})
+        print(job.error.code)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "engine.died\n"), done.stderr
