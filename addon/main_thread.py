@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 import bpy
 
 T = TypeVar("T")
-PATIENCE = 5.0
-"""Seconds until an action that the main thread has not begun is done at once, without it.
+PATIENCE = 10.0
+"""Seconds until an action that the main thread has not begun is done without it, as are those that follow.
 
 It comes to that when the main thread itself waits for the render to end: Blender quits, opens a file or undoes.
 """
@@ -33,20 +33,23 @@ class _Task(Generic[T]):
         self._result: T | None = None
         self._error: BaseException | None = None
 
-    def do(self) -> None:
-        """Do it, unless somebody has begun it already."""
+    def do(self, after: Callable[[], None] = lambda: None) -> None:
+        """Do it and what comes `after`, unless somebody has begun it already."""
         if not self._taken.acquire(blocking=False):
             return
         self._begun.set()
         try:
             self._result = self._action()
+            after()
         except BaseException as error:
             self._error = error
         self._done.set()
 
     def wait(self) -> T:
         """Return what the action returned, or raise what it raised."""
-        if not self._begun.wait(PATIENCE):
+        global _is_absent
+        if _is_absent or not self._begun.wait(PATIENCE):
+            _is_absent = True
             self.do()
         self._done.wait()
         if self._error is not None:
@@ -55,6 +58,8 @@ class _Task(Generic[T]):
 
 
 _tasks: SimpleQueue[_Task] = SimpleQueue()
+_is_absent = False
+"""Whether the main thread has not looked since it was waited for in vain."""
 
 
 def call(action: Callable[[], T]) -> T:
@@ -69,18 +74,25 @@ def call(action: Callable[[], T]) -> T:
     return task.wait()
 
 
-def later(action: Callable[[], None]) -> None:
-    """Have something done in the main thread soon; returns at once. Not without a window."""
-    _tasks.put(_Task(action))
-
-
 def _look() -> float:
+    global _is_absent
+    _is_absent = False
     while True:
         try:
             task = _tasks.get_nowait()
         except Empty:
             return BUSY if bpy.app.is_job_running("RENDER") else IDLE
-        task.do()
+        task.do(_evaluate)
+
+
+def _evaluate() -> None:
+    """Evaluate what has changed.
+
+    Else Blender would do it at the next redraw, while the render builds a dependency graph of its own; of two that are
+    built at a time, Blender crashes.
+    """
+    for window in bpy.context.window_manager.windows:
+        window.view_layer.update()
 
 
 def register() -> None:
