@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 
 Array = Annotated
+Slices = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ class Region:
     def offset(self) -> tuple[int, int]:
         """Where the region begins in the picture."""
         return (0, 0) if self.crops else (self.left, self.bottom)
+
+    def overlap(self, left: int, top: int, size: tuple[int, int]) -> tuple[Slices, Slices]:
+        """Return which part of a rectangle of the frame is rendered, and where in the picture it goes: rows, columns.
+
+        The rectangle (left, top, width and height) has its rows from the top, the picture from the bottom up.
+        """
+        low_x, high_x = max(left, self.left), min(left + size[0], self.right)
+        low_y, high_y = max(top, self.rows.start), min(top + size[1], self.rows.stop)
+        high_x, high_y = max(low_x, high_x), max(low_y, high_y)
+        x, y = low_x - self.left + self.offset[0], self.rows.stop - high_y + self.offset[1]
+        source = slice(low_y - top, high_y - top), slice(low_x - left, high_x - left)
+        return source, (slice(y, y + high_y - low_y), slice(x, x + high_x - low_x))
 
 
 def whole_frame(resolution: tuple[int, int], percentage: int) -> Region:

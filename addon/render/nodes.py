@@ -10,7 +10,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Node, NodeSocket, NodeTree
 
-from .pictures import FAR, Picture
+from .pictures import Picture, working_space
 
 VERSION_5 = bpy.app.version >= (5, 0, 0)
 """The compositor's trees became node groups, and took over the shader editor's nodes."""
@@ -29,14 +29,25 @@ def make_group(picture: Picture) -> NodeTree:
             tree.interface.new_socket(name, in_out=direction, socket_type=kind)
     given = tree.nodes.new("NodeGroupInput").outputs
     result = tree.nodes.new("NodeGroupOutput").inputs
-    color, depth = image(tree, picture.color), channel(tree, image(tree, picture.depth), 0)
+    color, depths = avatars(tree, picture), image(tree, picture.depth.image)
+    depth = channel(tree, depths, 0)
     share = scene_first(tree, given, depth)
     before, behind = over(tree, color, given["Image"]), over(tree, given["Image"], color)
     merged = mix(tree, share, behind, before)
     tree.links.new(merged, result["Image"])
     tree.links.new(channel(tree, merged, 3), result["Alpha"])
-    tree.links.new(nearer(tree, given["Depth"], depth, channel(tree, color, 3)), result["Depth"])
+    tree.links.new(math(tree, "MINIMUM", given["Depth"], channel(tree, depths, 1)), result["Depth"])
     return tree
+
+
+def avatars(tree: NodeTree, picture: Picture) -> NodeSocket:
+    """Return the avatars' colours, scene-linear and premultiplied."""
+    stored = image(tree, picture.color.image)
+    if picture.space is None:
+        return stored
+    node = filter_node(tree, "CompositorNodeConvertColorSpace", stored)
+    node.from_color_space, node.to_color_space = picture.space, working_space()
+    return filtered(tree, "CompositorNodePremulKey", node.outputs[0])
 
 
 def scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: NodeSocket) -> NodeSocket:
@@ -46,12 +57,6 @@ def scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: Nod
     smooth = math(tree, "MULTIPLY", opaque, filtered(tree, "CompositorNodeAntiAliasing", front))
     wide = math(tree, "MULTIPLY", math(tree, "SUBTRACT", 1.0, opaque), dilated(tree, front))
     return math(tree, "ADD", smooth, wide)
-
-
-def nearer(tree: NodeTree, scene: NodeSocket, depth: NodeSocket, alpha: NodeSocket) -> NodeSocket:
-    """Return the depth of the nearer one; avatars count where they are rather opaque than not."""
-    thin = math(tree, "LESS_THAN", alpha, 0.5)
-    return math(tree, "MINIMUM", scene, math(tree, "ADD", depth, math(tree, "MULTIPLY", thin, FAR)))
 
 
 def image(tree: NodeTree, source: bpy.types.Image) -> NodeSocket:

@@ -24,8 +24,8 @@ from . import engine
 from .avatars import Placed
 from .camera import Region
 from .failure import occupy
-from .nodes import VERSION_5, channel, image, math, scene_first
-from .pictures import Picture, float_image, in_picture, show
+from .nodes import VERSION_5, avatars, channel, image, math, scene_first
+from .pictures import Picture, Plane
 from .tree import Undo, plain_layers, tree_of
 
 Shown = tuple[Object, ...]
@@ -93,7 +93,7 @@ class Masks:
     def __init__(self, shown: Shown, region: Region) -> None:
         self.shown = shown
         count = len(shown[::CHANNELS]) if len(shown) > 1 else 0
-        self.images = [float_image("Likeness Masks", region.picture, "Non-Color") for _ in range(count)]
+        self.images = [Plane("Likeness Masks", region, "Non-Color", 0.0) for _ in range(count)]
 
     def fill(self, region: Region, request: RenderFrame, placed: Sequence[Placed]) -> None:
         """Have the engine draw them. Errors: as `engine.draw`."""
@@ -101,17 +101,17 @@ class Masks:
             chosen = self.shown[index * CHANNELS :][:CHANNELS]
             painted = [_painted(each, chosen) for each in placed]
             answer = engine.draw(replace(request, keys=tuple(key for key, _ in painted)), dict(painted))
-            show(target, in_picture(region, answer.rgba[region.rows, region.columns], 0.0))
+            target.fill(region, answer.left, answer.top, answer.rgba)
 
     def clear(self, region: Region) -> None:
         """Show no avatar."""
         for target in self.images:
-            show(target, np.zeros((*region.picture[::-1], 4), np.float32))
+            target.clear(region)
 
     def remove(self) -> None:
         """Take the images out of the file."""
         for each in self.images:
-            bpy.data.images.remove(each)
+            each.remove()
 
 
 def beside(output: str, layer: str) -> tuple[str, str]:
@@ -149,11 +149,11 @@ def _make_group(picture: Picture, masks: Masks) -> NodeTree:
     for name in GIVEN:
         tree.interface.new_socket(name, in_out="INPUT", socket_type="NodeSocketFloat")
     given = tree.nodes.new("NodeGroupInput").outputs
-    color, depth = image(tree, picture.color), channel(tree, image(tree, picture.depth), 0)
+    color, depth = avatars(tree, picture), channel(tree, image(tree, picture.depth.image), 0)
     alpha = channel(tree, color, 3)
     hidden = math(tree, "MULTIPLY", scene_first(tree, given, depth), given["Alpha"])
     visible = math(tree, "SUBTRACT", 1.0, hidden)
-    images = [image(tree, each) for each in masks.images]
+    images = [image(tree, each.image) for each in masks.images]
     shares = [channel(tree, images[n // CHANNELS], n % CHANNELS) if images else alpha for n in range(len(masks.shown))]
     passes = [("Avatars", color), ("Depth", depth), ("Mask", math(tree, "MULTIPLY", alpha, visible))]
     passes += [

@@ -1,22 +1,24 @@
-"""The engine's pictures as the compositor takes them: scene-linear, premultiplied, from the bottom up."""
+"""The engine's pictures as the compositor takes them, from the bottom up."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import bpy
 import numpy as np
 
 from likeness.contract.errors import InputError
+from likeness.contract.messages import FrameRendered
 
 from .. import main_thread
 from ..conventions import srgb_to_linear
-from .camera import Region
+from .camera import Region, Slices
 
 Array = Annotated
 FAR = 1e10
 """The depth where nothing is, as Blender's own depth pass has it in Cycles."""
+SOLID = 0.5
+"""The alpha from which an avatar has a depth for what follows the render."""
 CARD = (1.0, 0.0, 1.0, 1.0)
 """What a failed frame is painted with."""
 WORKING_SPACES = {
@@ -32,82 +34,113 @@ WORKING_SPACES = {
 
 
 class Picture:
-    """The two images, colour and depth, that a node group lays over a render layer."""
+    """The two images, colour and depth, that a node group lays over a render layer.
 
-    def __init__(self, region: Region) -> None:
-        self.color = float_image("Likeness Avatars", region.picture, "Linear Rec.709")
-        self.depth = float_image("Likeness Depth", region.picture, "Non-Color")
-        self.clear(region)
+    The colour is scene-linear and premultiplied; when `space` names a colour space it is straight and still to be
+    converted from there.
+    """
 
-    def fill(self, region: Region, rgba: Array[np.ndarray, "H W 4"], depth: Array[np.ndarray, "H W"]) -> None:
-        """Take the engine's picture of the whole frame: premultiplied sRGB, top row first, depth 0 where nothing is."""
-        rgba, depth = rgba[region.rows, region.columns], depth[region.rows, region.columns]
-        far = np.where(depth > 0, depth, FAR)[..., None]
-        self._set(in_picture(region, scene_linear(rgba), 0.0), in_picture(region, far, FAR))
+    def __init__(self, region: Region, space: str | None = None) -> None:
+        self.space = space
+        self.color = Plane("Likeness Avatars", region, "Linear Rec.709", 0.0)
+        self.depth = Plane("Likeness Depth", region, "Non-Color", FAR)
+        """Red: the depth of all that is seen. Green: of what is rather opaque than not."""
+
+    def fill(self, region: Region, drawn: FrameRendered) -> None:
+        """Take the engine's answer."""
+        color = scene_linear(drawn.rgba) if self.space is None else straight(drawn.rgba)
+        depth = np.where(drawn.depth > 0, drawn.depth, np.float32(FAR))
+        solid = np.where(drawn.rgba[..., 3] >= SOLID, depth, np.float32(FAR))
+        self.color.fill(region, drawn.left, drawn.top, color)
+        self.depth.fill(region, drawn.left, drawn.top, np.stack([depth, solid], axis=-1))
 
     def clear(self, region: Region) -> None:
         """Show nothing."""
-        nothing = np.zeros((*region.picture[::-1], 4), np.float32)
-        self._set(nothing, np.full_like(nothing, FAR))
+        for plane in (self.color, self.depth):
+            plane.clear(region)
 
     def fail(self, region: Region) -> None:
         """Show over everything that this frame must not be used."""
-        card = np.empty((*region.picture[::-1], 4), np.float32)
-        card[:] = CARD
-        self._set(card, np.zeros_like(card))
+        self.color.paint(region, CARD)
+        self.depth.paint(region, (0.0, 0.0, 0.0, 0.0))
 
     def remove(self) -> None:
         """Take the images out of the file."""
-        for image in (self.color, self.depth):
-            bpy.data.images.remove(image)
+        for plane in (self.color, self.depth):
+            plane.remove()
 
-    def _set(self, color: Array[np.ndarray, "H W 4"], depth: Array[np.ndarray, "H W 4"]) -> None:
-        show(self.color, color)
-        show(self.depth, depth)
+
+class Plane:
+    """An image for numbers as they are: a rectangle of them, and nothing around it."""
+
+    def __init__(self, name: str, region: Region, space: str, nothing: float) -> None:
+        self.image = bpy.data.images.new(name, *region.picture, alpha=True, float_buffer=True)
+        self.image.colorspace_settings.name = space
+        self._nothing = nothing
+        self._pixels = np.zeros((0, 0, 4), np.float32)
+        self._filled: Slices = (slice(0), slice(0))
+        self.clear(region)
+
+    def fill(self, region: Region, left: int, top: int, part: Array[np.ndarray, "H W C"]) -> None:
+        """Show a rectangle of the frame, its top row first, in the first C channels, as far as it is in the region."""
+        self._empty(region)
+        source, self._filled = region.overlap(left, top, (part.shape[1], part.shape[0]))
+        self._pixels[self._filled][..., : part.shape[2]] = part[source][::-1]
+        main_thread.call(self._show)
+
+    def clear(self, region: Region) -> None:
+        """Show nothing."""
+        self._empty(region)
+        main_thread.call(self._show)
+
+    def paint(self, region: Region, color: tuple[float, float, float, float]) -> None:
+        """Show one colour all over."""
+        self._empty(region)
+        self._filled = slice(None), slice(None)
+        self._pixels[:] = color
+        main_thread.call(self._show)
+
+    def remove(self) -> None:
+        """Take the image out of the file."""
+        bpy.data.images.remove(self.image)
+
+    def _empty(self, region: Region) -> None:
+        if self._pixels.shape[:2] != region.picture[::-1]:
+            self._pixels = np.full((*region.picture[::-1], 4), self._nothing, np.float32)
+        self._pixels[self._filled] = self._nothing
+        self._filled = slice(0), slice(0)
+
+    def _show(self) -> None:
+        height, width = self._pixels.shape[:2]
+        if tuple(self.image.size) != (width, height):
+            self.image.scale(width, height)
+        self.image.pixels.foreach_set(self._pixels.reshape(-1))
+        self.image.update()
 
 
 def scene_linear(rgba: Array[np.ndarray, "H W 4"]) -> Array[np.ndarray, "H W 4"]:
     """Turn premultiplied sRGB into premultiplied values of the file's working space, float32."""
-    seen = rgba[..., 3] > 0
-    alpha = rgba[seen][:, 3:]
-    straight = srgb_to_linear(np.clip(rgba[seen][:, :3] / alpha, 0, None)).astype(np.float32)
-    result = np.zeros_like(rgba, np.float32)
-    result[seen] = np.concatenate([straight @ _from_rec709().astype(np.float32).T * alpha, alpha], axis=1)
-    return result
+    flat = rgba.reshape(-1, 4)
+    seen = np.flatnonzero(flat[:, 3] > 0)
+    color, alpha = np.split(straight(flat[seen]), [3], axis=-1)
+    color = srgb_to_linear(color) @ WORKING_SPACES[working_space()].astype(np.float32).T
+    result = np.zeros_like(flat)
+    result[seen] = np.concatenate([color * alpha, alpha], axis=-1)
+    return result.reshape(rgba.shape)
 
 
-def _from_rec709() -> Array[np.ndarray, "3 3"]:
-    """Errors: InputError `render.working_space`."""
+def straight(rgba: Array[np.ndarray, "... 4"]) -> Array[np.ndarray, "... 4"]:
+    """Divide colours by their alpha; those without any become black."""
+    alpha = rgba[..., 3:]
+    color = np.divide(rgba[..., :3], alpha, out=np.zeros_like(rgba[..., :3]), where=alpha > 0)
+    return np.concatenate([np.clip(color, 0, None), alpha], axis=-1)
+
+
+def working_space() -> str:
+    """Return the name of the file's working space. Errors: InputError `render.working_space`."""
     colorspace = getattr(bpy.data, "colorspace", None)  # since Blender 5.0
     name = colorspace.working_space if colorspace else "Linear Rec.709"
     if name not in WORKING_SPACES:
         message = f"Avatars cannot be rendered in the working space {name}."
         raise InputError("render.working_space", message, f"Choose one of {', '.join(WORKING_SPACES)}.")
-    return WORKING_SPACES[name]
-
-
-def float_image(name: str, size: tuple[int, int], space: str) -> bpy.types.Image:
-    """Make an image for numbers as they are; `size` is width and height."""
-    image = bpy.data.images.new(name, *size, alpha=True, float_buffer=True)
-    image.colorspace_settings.name = space
-    return image
-
-
-def in_picture(region: Region, part: Array[np.ndarray, "H W C"], empty: float) -> Array[np.ndarray, "H W 4"]:
-    """Lay the region's pixels, top row first, into its picture, from the bottom up; one channel becomes four."""
-    picture = np.full((*region.picture[::-1], 4), empty, np.float32)
-    (x, y), (width, height) = region.offset, region.size
-    picture[y : y + height, x : x + width] = part[::-1]
-    return picture
-
-
-def show(image: bpy.types.Image, pixels: Array[np.ndarray, "H W 4"]) -> None:
-    """Give an image these pixels, from the bottom up, and their size."""
-    main_thread.call(partial(_show, image, pixels))
-
-
-def _show(image: bpy.types.Image, pixels: Array[np.ndarray, "H W 4"]) -> None:
-    if tuple(image.size) != (pixels.shape[1], pixels.shape[0]):
-        image.scale(pixels.shape[1], pixels.shape[0])
-    image.pixels.foreach_set(pixels.ravel())
-    image.update()
+    return name

@@ -113,7 +113,7 @@ class Run:
             return
         request = request_of(self.scene, depsgraph, placed)
         answer = engine.draw(request, {each.source.key: each.source.gaussians for each in placed})
-        picture.fill(region, answer.rgba, answer.depth)
+        picture.fill(region, answer)
         if self._passes is not None:
             self._passes.fill(shown, region, request, placed)
 

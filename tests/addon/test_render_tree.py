@@ -34,7 +34,7 @@ def red(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def draw(request: object, _known: object) -> FrameRendered:
         frames.append(bpy.context.scene.frame_current)
         rgba = np.full((request.height, request.width, 4), RED, np.float32)
-        return FrameRendered(0, rgba, np.ones(rgba.shape[:2], np.float32))
+        return FrameRendered(id=0, left=0, top=0, rgba=rgba, depth=np.ones(rgba.shape[:2], np.float32))
 
     monkeypatch.setattr(engine, "draw", draw)
     monkeypatch.setattr(engine, "wait_until_ready", lambda: None)

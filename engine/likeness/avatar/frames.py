@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from likeness.binding.affine import pose
+from likeness.binding.affine import pose, transform
 from likeness.contract.avatar import BoundGaussians
 from likeness.geometry.cameras import Camera
-from likeness.rendering.api import Rendering, render
+from likeness.rendering.api import Rendering, render, render_part
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,25 @@ def render_bodies(bodies: Sequence[Body], camera: Camera) -> Rendering[np.ndarra
 
     Errors: InputError `gaussians.too_large`.
     """
+    return render(camera, *_in_world(bodies))
+
+
+def render_bodies_part(bodies: Sequence[Body], camera: Camera) -> tuple[Rendering[np.ndarray], int, int]:
+    """Draw as `render_bodies` does, but only the rectangle in which something can be seen; return its left and top."""
+    return render_part(camera, *_in_world(bodies))
+
+
+def _in_world(bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the means, covariances, opacities and colours of all bodies."""
     posed = [_pose_in_world(body) for body in bodies]
     means = np.concatenate([np.zeros((0, 3), np.float32), *(mean for mean, _ in posed)])
     covars = np.concatenate([np.zeros((0, 3, 3), np.float32), *(covar for _, covar in posed)])
     opacities = np.concatenate([np.zeros(0, np.float32), *(body.gaussians.opacities for body in bodies)])
     colors = np.concatenate([np.zeros((0, 3), np.float32), *(body.gaussians.colors for body in bodies)])
-    return render(camera, means, covars, opacities, colors)
+    return means, covars, opacities, colors
 
 
 def _pose_in_world(body: Body) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
     means, covars = pose(body.gaussians, body.vertices, body.triangles)
-    linear, offset = body.T_world_body[:3, :3].astype(np.float32), body.T_world_body[:3, 3].astype(np.float32)
-    return means @ linear.T + offset, linear @ covars @ linear.T
+    transform(means, covars, body.T_world_body)
+    return means, covars

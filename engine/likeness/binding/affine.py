@@ -48,6 +48,13 @@ def pose(
     return means, covars
 
 
+def transform(
+    means: Float[np.ndarray, "N 3"], covars: Float[np.ndarray, "N 3 3"], matrix: Float[np.ndarray, "4 4"]
+) -> None:
+    """Take means and covariances (float32) through an affine map, in place."""
+    parallel_for(_transform, len(means), GAUSSIANS_PER_PIECE, np.ascontiguousarray(matrix, np.float64), means, covars)
+
+
 def pose_reference(
     bound: BoundGaussians, vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
 ) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
@@ -63,6 +70,27 @@ def _pseudo_inverse(frames: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "F 
     collapsed = extent < np.maximum(extent[:, :1] / MAX_CONDITION, MIN_EXTENT)
     inverse_extent = np.where(collapsed, 0.0, 1 / np.where(collapsed, 1.0, extent))
     return np.einsum("fji,fj,fkj->fik", right, inverse_extent, left)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+@no_type_check  # as below
+def _transform(begin, end, matrix, means, covars):
+    """Replace the Gaussians [begin, end)."""
+    product = np.empty((3, 3))
+    for i in range(begin, end):
+        x, y, z = means[i, 0], means[i, 1], means[i, 2]
+        for row in range(3):
+            means[i, row] = matrix[row, 0] * x + matrix[row, 1] * y + matrix[row, 2] * z + matrix[row, 3]
+            for column in range(3):
+                product[row, column] = 0.0
+                for k in range(3):
+                    product[row, column] += matrix[row, k] * covars[i, k, column]
+        for row in range(3):
+            for column in range(3):
+                value = 0.0
+                for k in range(3):
+                    value += product[row, k] * matrix[column, k]
+                covars[i, row, column] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from likeness.geometry.cameras import PINHOLE, Camera, Lens
-from likeness.rendering.cpu import CpuRasterize, draw
-from likeness.rendering.projection import Scene, make_view
+from likeness.rendering.cpu import CpuRasterize, Drawing, draw, draw_part
+from likeness.rendering.projection import Scene, View, make_view
 
 ArrayT = TypeVar("ArrayT", np.ndarray, Tensor)
 
@@ -72,7 +72,32 @@ def render(
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Rendering[np.ndarray]:
     """Draw Gaussians on the CPU without gradients; otherwise as `rasterize`."""
-    scene = Scene(*(np.ascontiguousarray(array, np.float32) for array in (means, covars, opacities, colors)))
-    view = make_view(camera.T_camera_head, camera.K, camera.width, camera.height, camera.lens)
-    picture = draw(scene, view, np.array(background, np.float32)).picture
-    return Rendering(picture.rgb, picture.alpha, picture.depth)
+    scene, view = _scene(means, covars, opacities, colors), _view(camera)
+    return _rendering(draw(scene, view, np.array(background, np.float32)))
+
+
+def render_part(
+    camera: Camera,
+    means: Float[np.ndarray, "N 3"],
+    covars: Float[np.ndarray, "N 3 3"],
+    opacities: Float[np.ndarray, "N"],
+    colors: Float[np.ndarray, "N 3"],
+) -> tuple[Rendering[np.ndarray], int, int]:
+    """Draw as `render` does, over black, but only the rectangle in which something can be seen, which may be empty.
+
+    Returns it with its left and top, pixels of the camera's picture. Errors: as `rasterize`.
+    """
+    drawing, left, top = draw_part(_scene(means, covars, opacities, colors), _view(camera))
+    return _rendering(drawing), left, top
+
+
+def _scene(*arrays: np.ndarray) -> Scene:
+    return Scene(*(np.ascontiguousarray(array, np.float32) for array in arrays))
+
+
+def _view(camera: Camera) -> View:
+    return make_view(camera.T_camera_head, camera.K, camera.width, camera.height, camera.lens)
+
+
+def _rendering(drawing: Drawing) -> Rendering[np.ndarray]:
+    return Rendering(drawing.picture.rgb, drawing.picture.alpha, drawing.picture.depth)

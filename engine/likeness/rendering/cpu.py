@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from likeness.geometry.threads import parallel_for
-from likeness.rendering.binning import Bins, bin_splats
+from likeness.rendering.binning import TILE, Bins, bin_splats
 from likeness.rendering.blending import Picture, blend, blend_backward
 from likeness.rendering.projection import MOMENTS, SPLAT, Scene, View, project, project_backward
 
@@ -28,8 +28,42 @@ class Drawing(NamedTuple):
 
 def draw(scene: Scene, view: View, background: np.ndarray) -> Drawing:
     """Draw Gaussians (C-contiguous float32 arrays) over a background colour (3,) float32."""
+    return _blend(scene, view, _project(scene, view), background)
+
+
+def draw_part(scene: Scene, view: View) -> tuple[Drawing, int, int]:
+    """Draw, over black, the part of the picture that Gaussians reach; return it and its left and top in the picture.
+
+    Its pixels have the same bits as those of the whole picture; where nothing is seen it has none.
+    """
+    splats = _project(scene, view)
+    left, top, right, bottom = _reached(splats, view)
+    splats["x"] -= np.float32(left)
+    splats["y"] -= np.float32(top)
+    part = view._replace(width=right - left, height=bottom - top)
+    return _blend(scene, part, splats, np.zeros(3, np.float32)), left, top
+
+
+def _project(scene: Scene, view: View) -> np.ndarray:
     splats = np.empty(len(scene.means), SPLAT)
     parallel_for(project, len(splats), GAUSSIANS_PER_PIECE, scene, view, splats)
+    return splats
+
+
+def _reached(splats: np.ndarray, view: View) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom (exclusive) of whole tiles; all 0 where no splat is seen."""
+    seen = splats[splats["opacity"] > 0]
+    if not len(seen):
+        return 0, 0, 0, 0
+    edges = []
+    for place, reach, side in (("x", "reach_x", view.width), ("y", "reach_y", view.height)):
+        low, high = (seen[place] - seen[reach]).min(), (seen[place] + seen[reach]).max()
+        edges.append((int(max(low, 0)) // TILE * TILE, min(int(min(high, side)) // TILE * TILE + TILE, side)))
+    (left, right), (top, bottom) = edges
+    return left, top, right, bottom
+
+
+def _blend(scene: Scene, view: View, splats: np.ndarray, background: np.ndarray) -> Drawing:
     bins = bin_splats(splats, view)
     size, tiles = (view.height, view.width), bins.tiles_x * bins.tiles_y
     picture = Picture(np.empty((*size, 3), np.float32), np.empty(size, np.float32), np.empty(size, np.float32),

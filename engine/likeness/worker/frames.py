@@ -41,12 +41,13 @@ def render_frame(request: RenderFrame, progress: Progress) -> FrameRendered:
     Errors: UsageError `frame.unknown` for Gaussians that are not kept (any more), `frame.request` for numbers that do
     not fit together; InputError `gaussians.too_large`.
     """
-    from likeness.avatar.frames import render_bodies
+    from likeness.avatar.frames import render_bodies_part
 
     _check_frame(request)
-    picture = render_bodies(_bodies(request), _camera(request))
-    rgba = np.concatenate([picture.rgb, picture.alpha[..., None]], axis=-1)
-    return FrameRendered(request.id, rgba, picture.depth)
+    part, left, top = render_bodies_part(_bodies(request), _camera(request))
+    rgba = np.empty((*part.alpha.shape, 4), np.float32)
+    rgba[..., :3], rgba[..., 3] = part.rgb, part.alpha
+    return FrameRendered(request.id, left, top, rgba, part.depth)
 
 
 def body(key: str, vertices: Array[np.ndarray, "V 3"], T_world_body: Array[np.ndarray, "4 4"]) -> Body:
