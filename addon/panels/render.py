@@ -30,6 +30,8 @@ class RenderPanel(SidebarPanel, Panel):
         if reason:
             draw_text(self.layout.box(), context, reason, icon="ERROR")
         _draw_options(self.layout, context.scene, find.active_avatar(context))
+        _draw_plate(self.layout)
+        _draw_turnaround(self.layout)
 
 
 def _draw_options(layout: UILayout, scene: Scene, active: Object | None) -> None:
@@ -40,6 +42,18 @@ def _draw_options(layout: UILayout, scene: Scene, active: Object | None) -> None
     row.active = changes_photos(scene)
     row.prop(scene.likeness, "photo_colors")
     column.prop(scene.likeness, "passes")
+
+
+def _draw_plate(layout: UILayout) -> None:
+    layout.operator("likeness.match_portrait", icon="VIEW_CAMERA")
+
+
+def _draw_turnaround(layout: UILayout) -> None:
+    column = layout.column(align=True)
+    column.operator("likeness.turnaround", icon="FILE_REFRESH")
+    row = column.row(align=True)
+    row.operator("likeness.contact_sheet", icon="IMGDISPLAY")
+    row.operator("likeness.line_up", icon="COMMUNITY")
 
 
 CLASSES = (RenderPanel,)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import numpy as np
 
 from likeness.contract.errors import LikenessError, MachineError
-from likeness.contract.messages import FrameRendered, KeepGaussians, RenderFrame
+from likeness.contract.messages import DrawSheet, FrameRendered, KeepGaussians, RenderFrame, SheetDrawn
 
 from .. import main_thread, session
-from ..client import EngineClient, EngineState
+from ..client import EngineClient, EngineState, Job
 from ..overlay.layout import Gaussians
 
 T = TypeVar("T")
+Watch = Callable[[Job], bool]
+"""Looks at a job and says whether to go on."""
 LIMIT = 600.0
 """Seconds to wait for one frame, and for the engine to start."""
 LOOK = 0.02
@@ -52,21 +54,25 @@ def wait_until_ready() -> None:
             raise status.error or _late("has not started")
 
 
-def draw(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendered:
-    """Return a frame; `gaussians` by the frame's keys.
+def draw(
+    frame: RenderFrame | DrawSheet, gaussians: Mapping[str, Gaussians], watch: Watch = lambda job: True
+) -> FrameRendered | SheetDrawn:
+    """Return a frame or a sheet; `gaussians` by its keys, `watch` sees the job from time to time and may end it.
 
-    Errors: MachineError `render.time` and as the client; whatever the engine says of the request.
+    Errors: MachineError `render.time`, `render.cancelled` and as the client; whatever the engine says of the request.
     """
     try:
-        return _try(frame, gaussians)
+        return _try(frame, gaussians, watch)
     except LikenessError as error:
         if error.code not in AGAIN:
             raise
     _sent.clear()
-    return _try(frame, gaussians)
+    return _try(frame, gaussians, watch)
 
 
-def _try(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendered:
+def _try(
+    frame: RenderFrame | DrawSheet, gaussians: Mapping[str, Gaussians], watch: Watch
+) -> FrameRendered | SheetDrawn:
     global _asked
     client = main_thread.call(session.client)
     if client is not _asked:
@@ -74,20 +80,23 @@ def _try(frame: RenderFrame, gaussians: Mapping[str, Gaussians]) -> FrameRendere
         _sent.clear()
     for key in dict.fromkeys(frame.keys):
         if key not in _sent:
-            _ask(client, _keep(key, gaussians[key]))
+            _ask(client, _keep(key, gaussians[key]), watch)
             _sent.add(key)
-    return _ask(client, frame)
+    return _ask(client, frame, watch)
 
 
 def _keep(key: str, given: Gaussians) -> KeepGaussians:
     return KeepGaussians(0, key, given.corners, given.local_mean, given.local_basis, given.opacities, given.colors)
 
 
-def _ask(client: EngineClient, request: object) -> object:
-    job = client.submit(request)
-    if not job.wait(LIMIT):
-        client.cancel(job)
-        raise _late("has not drawn the frame")
+def _ask(client: EngineClient, request: object, watch: Watch) -> object:
+    job, end = client.submit(request), time.monotonic() + LIMIT
+    while not job.wait(LOOK):
+        if time.monotonic() > end:
+            client.cancel(job)
+            raise _late("has not drawn the frame")
+        if not watch(job):
+            client.cancel(job)
     if job.error or job.result is None:
         raise job.error or MachineError("render.cancelled", "The frame was cancelled.", "Render again.")
     return job.result

@@ -43,6 +43,12 @@ def active_avatar(context: Context) -> Object | None:
     return known[0] if len(known) == 1 else None
 
 
+def selected_avatars(context: Context) -> list[Object]:
+    """Return the avatars any part of which is selected, by name."""
+    chosen = {avatar_of(each) for each in context.selected_objects}
+    return [mesh for mesh in avatars(context.scene) if mesh in chosen]
+
+
 def armature_of(mesh: Object) -> Object | None:
     """Return the armature that moves the avatar."""
     used = (modifier.object for modifier in mesh.modifiers if modifier.type == "ARMATURE")
