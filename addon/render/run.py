@@ -19,6 +19,7 @@ from ..conventions import blender_camera_to_opencv
 from . import engine
 from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
 from .camera import Region, bordered, pixel_matrix, whole_frame
+from .colors import photo_space
 from .failure import forbid_camera, forbid_writing, tell
 from .nodes import make_group
 from .passes import Passes
@@ -54,7 +55,7 @@ class Run:
         self._undo += enable(list(dict.fromkeys(mesh for shown in self.layers.values() for mesh in shown)))
         groups = {}
         for shown in set(self.layers.values()):
-            picture = self._pictures[shown] = Picture(region)
+            picture = self._pictures[shown] = Picture(region, photo_space(self.scene))
             self._undo.append(picture.remove)
             group = groups[shown] = make_group(picture)
             self._undo.append(partial(bpy.data.node_groups.remove, group))

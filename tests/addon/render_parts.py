@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from addon.conventions import srgb_to_linear
 from bpy.types import Object, Scene
 
 import addon
@@ -79,6 +80,13 @@ def channels(path: Path) -> dict[str, np.ndarray]:
 def premultiplied(rgba: np.ndarray) -> np.ndarray:
     """Return a straight picture as it lies over black."""
     return np.concatenate([rgba[..., :3] * rgba[..., 3:], rgba[..., 3:]], axis=-1)
+
+
+def linear(picture: np.ndarray) -> np.ndarray:
+    """Turn a premultiplied sRGB picture linear."""
+    alpha = picture[..., 3:]
+    straight = np.divide(picture[..., :3], alpha, out=np.zeros_like(picture[..., :3]), where=alpha > 0)
+    return np.concatenate([srgb_to_linear(straight) * alpha, alpha], axis=-1)
 
 
 def psnr(picture: np.ndarray, wanted: np.ndarray) -> float:

@@ -8,12 +8,23 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from addon.conventions import srgb_to_linear
 from addon.render import engine
 from addon.render.passes import beside
 from addon.scene.find import armature_of
 from bpy.types import Object
-from render_parts import ENGINE_PYTHON, HEIGHT, NO_ENGINE, WIDTH, channels, cube, read, scene, still, whole_addon
+from render_parts import (
+    ENGINE_PYTHON,
+    HEIGHT,
+    NO_ENGINE,
+    WIDTH,
+    channels,
+    cube,
+    linear,
+    read,
+    scene,
+    still,
+    whole_addon,
+)
 from render_told import told, user_tree
 from scene_parts import add
 from test_render_frames import AVATAR, inside, truth  # noqa: F401
@@ -63,13 +74,6 @@ def written(folder: Path) -> dict[str, np.ndarray]:
 
 def rgba(passes: dict[str, np.ndarray]) -> np.ndarray:
     return np.stack([passes[f"Avatars.{channel}"] for channel in "RGBA"], axis=-1)
-
-
-def linear(picture: np.ndarray) -> np.ndarray:
-    """Turn a premultiplied sRGB picture linear."""
-    alpha = picture[..., 3:]
-    straight = np.divide(picture[..., :3], alpha, out=np.zeros_like(picture[..., :3]), where=alpha > 0)
-    return np.concatenate([srgb_to_linear(straight) * alpha, alpha], axis=-1)
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
