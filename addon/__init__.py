@@ -18,7 +18,6 @@ MODULES = (
     "operators.avatar",
     "operators.expression",
     "operators.presets",
-    "operators.plate",
     "operators.turnaround",
     "operators.sheets",
     "handlers",
