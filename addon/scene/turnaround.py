@@ -34,9 +34,9 @@ class Lamp:
 
 
 LAMPS = (
-    Lamp("Key Light", 40, 30, 6, 3, 45),
-    Lamp("Fill Light", -50, 10, 7, 5, 12),
-    Lamp("Rim Light", 155, 35, 6, 2, 60),
+    Lamp("Key Light", 40, 30, 6, 3, 10),
+    Lamp("Fill Light", -50, 10, 7, 5, 3),
+    Lamp("Rim Light", 155, 35, 6, 2, 13),
 )
 
 
