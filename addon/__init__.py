@@ -18,6 +18,7 @@ MODULES = (
     "operators.avatar",
     "operators.expression",
     "operators.presets",
+    "operators.plate",
     "operators.turnaround",
     "operators.sheets",
     "handlers",

@@ -9,7 +9,7 @@ is stored in a triangle's frame is the same on both sides.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,8 @@ BONE_AXES = {"root": _UP, "neck": _UP, "jaw": _FORWARD, "left_eye": _FORWARD, "r
 """Local axes of each joint's bone as columns in head space; y points along the bone."""
 
 _CAMERA_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+_BLENDER_FROM_HEAD_4 = np.eye(4)
+_BLENDER_FROM_HEAD_4[:3, :3] = BLENDER_FROM_HEAD
 _LINEAR_LIMIT, _SRGB_LIMIT = 0.0031308, 0.04045
 
 
@@ -68,6 +70,50 @@ def blender_camera_to_opencv(matrix_world: Array[np.ndarray, "4 4"]) -> Array[np
 def opencv_to_blender_camera(T_camera_world: Array[np.ndarray, "4 4"]) -> Array[np.ndarray, "4 4"]:
     """Turn T_camera_world of OpenCV's axes into a Blender camera's matrix."""
     return np.linalg.inv(T_camera_world) @ _CAMERA_FLIP
+
+
+class Lens(NamedTuple):
+    """A Blender camera's lens with a horizontal sensor fit, and the pixel aspect of the scene it is for."""
+
+    focal: float
+    """In the units of `sensor_width`."""
+    shift: tuple[float, float]
+    pixel_aspect: tuple[float, float]
+
+
+def pixels_to_lens(K: Array[np.ndarray, "3 3"], size: tuple[int, int], sensor_width: float) -> Lens:
+    """Turn K (OpenCV's axes, pixels from the top left) of a picture of this width and height into a lens."""
+    width, height = size
+    fx, fy = float(K[0, 0]), float(K[1, 1])
+    aspect = fx / fy  # of a pixel's height to its width
+    shift = (width / 2 - float(K[0, 2])) / width, (float(K[1, 2]) - height / 2) * aspect / width
+    return Lens(fx * sensor_width / width, shift, (max(1.0, 1 / aspect), max(1.0, aspect)))
+
+
+def lens_to_pixels(lens: Lens, size: tuple[int, int], sensor_width: float) -> Array[np.ndarray, "3 3"]:
+    """Turn a lens into K; the inverse of `pixels_to_lens`."""
+    width, height = size
+    aspect = lens.pixel_aspect[1] / lens.pixel_aspect[0]
+    fx = lens.focal * width / sensor_width
+    center = width / 2 - lens.shift[0] * width, height / 2 + lens.shift[1] * width / aspect
+    return np.array([[fx, 0.0, center[0]], [0.0, fx / aspect, center[1]], [0.0, 0.0, 1.0]])
+
+
+def portrait_to_blender_camera(
+    T_camera_head: Array[np.ndarray, "4 4"], matrix_world: Array[np.ndarray, "4 4"]
+) -> Array[np.ndarray, "4 4"]:
+    """Place the photograph's camera before an avatar: a Blender camera's matrix, whose scale is the avatar's.
+
+    `matrix_world` is the avatar's; where it scales unevenly no camera sees exactly the photograph.
+    """
+    return matrix_world @ _BLENDER_FROM_HEAD_4 @ np.linalg.inv(T_camera_head) @ _CAMERA_FLIP
+
+
+def blender_camera_to_portrait(
+    camera: Array[np.ndarray, "4 4"], matrix_world: Array[np.ndarray, "4 4"]
+) -> Array[np.ndarray, "4 4"]:
+    """Return T_camera_head of a camera before an avatar; the inverse of `portrait_to_blender_camera`."""
+    return np.linalg.inv(np.linalg.inv(_BLENDER_FROM_HEAD_4) @ np.linalg.inv(matrix_world) @ camera @ _CAMERA_FLIP)
 
 
 def srgb_to_linear(colors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:

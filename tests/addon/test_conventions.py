@@ -65,3 +65,39 @@ def test_middle_grey():
 def test_a_metre_is_a_hundred_units_where_a_unit_is_a_centimetre():
     assert conventions.metres_to_units(0.01) == pytest.approx(100)
     assert conventions.units_to_metres(0.01) == pytest.approx(0.01)
+
+
+positive = st.floats(0.5, 40)
+inside = st.floats(-20, 60)
+
+
+@given(positive, positive, inside, inside, st.integers(1, 4000), st.integers(1, 4000))
+def test_lenses_come_back(fx, fy, cx, cy, width, height):
+    K = np.array([[fx * width, 0, cx * width], [0, fy * width, cy * height], [0, 0, 1.0]])
+    lens = conventions.pixels_to_lens(K, (width, height), 36.0)
+    assert min(lens.pixel_aspect) == 1.0
+    np.testing.assert_allclose(conventions.lens_to_pixels(lens, (width, height), 36.0), K, rtol=1e-9, atol=1e-6)
+
+
+def test_a_picture_as_wide_as_its_focal_length_is_seen_through_the_sensors_width():
+    K = np.array([[200.0, 0, 90], [0, 200, 160], [0, 0, 1]])
+    lens = conventions.pixels_to_lens(K, (200, 300), 36.0)
+    assert lens.focal == 36.0 and lens.shift == pytest.approx((0.05, 0.05)) and lens.pixel_aspect == (1.0, 1.0)
+
+
+@given(quaternions, quaternions, st.floats(0.01, 100))
+def test_portrait_cameras_come_back(turn, place, scale):
+    T_camera_head, matrix_world = np.eye(4), np.eye(4)
+    T_camera_head[:3, :3], T_camera_head[:3, 3] = rotation(turn), (0.1, -0.2, 1.5)
+    matrix_world[:3, :3], matrix_world[:3, 3] = rotation(place) * scale, (3, -2, 1)
+    camera = conventions.portrait_to_blender_camera(T_camera_head, matrix_world)
+    back = conventions.blender_camera_to_portrait(camera, matrix_world)
+    np.testing.assert_allclose(back, T_camera_head, atol=1e-6)
+
+
+def test_a_photograph_from_a_metre_before_the_face_was_taken_from_there():
+    T_camera_head = np.diag([1.0, -1, -1, 1])
+    T_camera_head[2, 3] = 1.0
+    camera = conventions.portrait_to_blender_camera(T_camera_head, np.eye(4))
+    np.testing.assert_allclose(camera[:3, 3], [0, -1, 0], atol=1e-12)
+    np.testing.assert_allclose(camera[:3, 2], [0, -1, 0], atol=1e-12)  # it looks along its -Z
