@@ -134,7 +134,7 @@ class ChoosePhoto(Operator):
 
 
 class CancelWork(Operator):
-    """Stop making the avatar; the scene stays as it is"""
+    """Stop what is on its way; the scene stays as it is"""
 
     bl_idname = "likeness.cancel"
     bl_label = "Cancel"

@@ -27,7 +27,7 @@ FRONT = Quaternion((1.0, 0.0, 0.0), pi / 2)
 """How a view from the front is turned."""
 INTERVAL = 0.1
 """Seconds between two looks at the work."""
-BUSY = "Another avatar is on its way: wait for it, or cancel it"
+BUSY = "Something else is on its way: wait for it, or cancel it"
 HIDDEN = {"HIDDEN", "SKIP_SAVE"}
 """Options of the properties that only a file browser sets."""
 

@@ -41,7 +41,7 @@ def output_folder(scene: Scene) -> Path:
     """Return the folder that the scene is rendered to. Errors: InputError `output.unsaved`, `output.folder`."""
     if scene.render.filepath.startswith("//") and not bpy.data.filepath:
         message = "The output folder lies beside this file, which has not been saved."
-        raise InputError("output.unsaved", message, f"Save the file. {CHOOSE}")
+        raise InputError("output.unsaved", message, f"Save the file, or c{CHOOSE[1:]}")
     try:
         frame = scene.render.frame_path(frame=scene.frame_current)  # Blender 5 has names to fill in, such as {camera}
     except (RuntimeError, ValueError) as error:

@@ -159,7 +159,7 @@ def test_a_head_that_is_not_chosen_is_asked_for(photo):
 def test_one_at_a_time(photo):
     work = Work(lambda work: work.wait(5))
     session.begin(work)
-    with pytest.raises(RuntimeError, match="Another avatar is on its way"):
+    with pytest.raises(RuntimeError, match="Something else is on its way"):
         create(photo)
     assert bpy.ops.likeness.cancel() == {"FINISHED"}
     assert work.done and work.cancelled
@@ -196,7 +196,7 @@ def test_the_file_browsers_choice_fails_with_one_report(photo, monkeypatch):
 
 def test_the_file_browsers_choice_comes_while_another_avatar_is_on_its_way(photo, monkeypatch):
     work = Work(lambda work: work.wait(5))
-    with pytest.raises(RuntimeError, match="Another avatar is on its way") as caught:
+    with pytest.raises(RuntimeError, match="Something else is on its way") as caught:
         choose_in_the_browser(photo, monkeypatch, lambda: session.begin(work))
     assert "Traceback" not in str(caught.value) and session.work is work and not work.done
     work.cancel()
