@@ -1,16 +1,22 @@
-"""The render's handlers, for renders without a window: `blender -b`, farms, the bpy module."""
+"""The render's handlers: in the background, on farms, and in a window, where a thread of the render's calls them.
+
+They change the file in the main thread alone; in that thread they wait for the engine and read what is evaluated.
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 import bpy
 from bpy.app.handlers import persistent
 
+from . import main_thread
 from .render import run
 
 
 @persistent
 def _render_begins(scene: bpy.types.Scene, *_: object) -> None:
-    run.begin(scene)
+    main_thread.call(partial(run.begin, scene))
 
 
 @persistent
@@ -25,7 +31,7 @@ def _frame_evaluated(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> 
 
 @persistent
 def _render_ends(*_: object) -> None:
-    run.end()
+    main_thread.call(run.end)
 
 
 HANDLERS = (
@@ -38,12 +44,7 @@ HANDLERS = (
 
 
 def register() -> None:
-    """Take part in every render from now on.
-
-    Not in a window: there a render's thread and a viewport that is being drawn have been seen to wait for each other.
-    """
-    if not bpy.app.background:
-        return
+    """Take part in every render from now on."""
     for name, handler in HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 
