@@ -37,13 +37,15 @@ HALO = 6
 KEPT = 10
 """Where the face square cuts through the person, the photograph stays, this wide: behind the avatar's own end."""
 FEATHER = 4.0
-PEOPLE = 0.3
+PEOPLE = 0.5
 """Where the person mask is surer than this there may be more of the person, or others: nothing to fill from."""
+RIM = 8
+"""Half the width of what that mask may have around the matte's person because it is coarser."""
 LEAST_SOURCE = 0.01
 """Share of the picture that must be free of people to be filled from."""
-STRUCTURE, GRAIN = 10.0, 2.0
+STRUCTURE, GRAIN = 5.0, 2.0
 """Blurs that part the membrane's colours from structure, and structure from grain."""
-FADE = 18.0
+FADE = 12.0
 REACH = 24.0
 """How far from the border grain is taken; deeper inside it goes back and forth in that band."""
 MAX_JUMP = 5.0
@@ -151,7 +153,8 @@ def _source(
     picture: UInt8[np.ndarray, "N N 3"], valid: Bool[np.ndarray, "N N"], person: Bool[np.ndarray, "N N"]
 ) -> Bool[np.ndarray, "N N"]:
     """Return the pixels to fill from: no people, or at worst the picture's edge."""
-    people = _grown(_people(picture, valid) > PEOPLE, HALO)
+    more = ((_people(picture, valid) > PEOPLE) & ~person).astype(np.uint8)
+    people = _grown(cv2.morphologyEx(more, cv2.MORPH_OPEN, _disc(RIM)) > 0, HALO)
     for source in (valid & ~person & ~people, valid & ~person):
         if source.sum() > LEAST_SOURCE * valid.sum():
             return source
@@ -205,8 +208,11 @@ def _sample(image: Float[np.ndarray, "N N *C"], place: Float[np.ndarray, "h w 2"
 
 
 def _grown(region: Bool[np.ndarray, "N N"], radius: int) -> Bool[np.ndarray, "N N"]:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(region.astype(np.uint8), disc).astype(bool)
+    return cv2.dilate(region.astype(np.uint8), _disc(radius)).astype(bool)
+
+
+def _disc(radius: int) -> UInt8[np.ndarray, "k k"]:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 # Filling, at the photograph's own size
