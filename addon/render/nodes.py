@@ -53,10 +53,9 @@ def avatars(tree: NodeTree, picture: Picture) -> NodeSocket:
 def scene_first(tree: NodeTree, given: bpy.types.bpy_prop_collection, depth: NodeSocket) -> NodeSocket:
     """How much the scene lies before the avatars, 0..1."""
     front = math(tree, "LESS_THAN", given["Depth"], depth)
-    opaque = math(tree, "GREATER_THAN", given["Alpha"], OPAQUE)
-    smooth = math(tree, "MULTIPLY", opaque, filtered(tree, "CompositorNodeAntiAliasing", front))
-    wide = math(tree, "MULTIPLY", math(tree, "SUBTRACT", 1.0, opaque), dilated(tree, front))
-    return math(tree, "ADD", smooth, wide)
+    smooth = filtered(tree, "CompositorNodeAntiAliasing", front)
+    film = math(tree, "LESS_THAN", given["Alpha"], OPAQUE)
+    return math(tree, "MAXIMUM", smooth, math(tree, "MULTIPLY", film, dilated(tree, front)))
 
 
 def image(tree: NodeTree, source: bpy.types.Image) -> NodeSocket:

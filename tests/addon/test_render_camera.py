@@ -65,3 +65,22 @@ def test_points_fall_where_blender_sees_them(kind, fit, aspect):
         share = world_to_camera_view(scene, camera, Vector(point))
         wanted = share.x * 100, (1 - share.y) * 60
         np.testing.assert_allclose(pixel[:2], wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("crops", [True, False])
+@given(SHARES, SHARES, st.integers(-5, 45), st.integers(-5, 35), st.integers(0, 50), st.integers(0, 40))
+def test_a_rectangle_of_the_frame_goes_where_its_pixels_are(crops, a, b, left, top, width, height):
+    region = bordered(whole_frame((40, 30), 100), sorted((a, b)), (0.2, 0.7), crops=crops)
+    frame = np.arange(30 * 40).reshape(30, 40)
+    rows, columns = np.meshgrid(np.arange(top, top + height), np.arange(left, left + width), indexing="ij")
+    source, target = region.overlap(left, top, (width, height))
+    picture = np.full(region.picture[::-1], -1)
+    picture[target] = (rows * 40 + columns)[source][::-1]
+    wanted = np.full_like(frame, -1)
+    inside = slice(max(top, region.rows.start), region.rows.stop), slice(max(left, region.left), region.right)
+    inside = tuple(
+        slice(each.start, max(0, min(each.stop, end)))
+        for each, end in zip(inside, (top + height, left + width), strict=True)
+    )
+    wanted[inside] = frame[inside]
+    assert np.array_equal(picture[::-1], wanted[region.rows, region.columns] if crops else wanted)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factories import make_avatar
 from likeness.avatar.animate import neutral, pose_avatar, prepare_avatar
-from likeness.avatar.frames import Body, render_bodies
+from likeness.avatar.frames import Body, render_bodies, render_bodies_part
 from likeness.geometry.cameras import look_at_face
 from likeness.rendering.api import render
 
@@ -63,6 +64,21 @@ def test_bodies_hide_each_other_gaussian_by_gaussian():
 def test_an_empty_scene_is_transparent():
     picture = render_bodies([], CAMERA)
     assert picture.alpha.shape == (80, 96) and not picture.alpha.any() and not picture.rgb.any()
+
+
+@pytest.mark.parametrize("place", [(0, 0), (-0.12, 0.05), (0.4, 0), (30, 0)])
+def test_the_part_that_is_drawn_is_all_that_is_seen(place):
+    matrix = np.eye(4)
+    matrix[:3, :3] *= 0.1
+    matrix[:2, 3] = place
+    bodies = [_body(matrix, gaussians=300)]
+    whole, (part, left, top) = render_bodies(bodies, CAMERA), render_bodies_part(bodies, CAMERA)
+    height, width = part.alpha.shape
+    assert height * width < whole.alpha.size
+    for name in ("rgb", "alpha", "depth"):
+        pasted = np.zeros_like(getattr(whole, name))
+        pasted[top : top + height, left : left + width] = getattr(part, name)
+        assert np.array_equal(pasted, getattr(whole, name))
 
 
 def _some(gaussians, chosen):
