@@ -30,6 +30,11 @@ def _frame_evaluated(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> 
 
 
 @persistent
+def _frame_ends(scene: bpy.types.Scene, *_: object) -> None:
+    run.after_frame(scene)
+
+
+@persistent
 def _render_ends(*_: object) -> None:
     main_thread.call(run.end)
 
@@ -38,6 +43,7 @@ HANDLERS = (
     ("render_init", _render_begins),
     ("render_pre", _frame_begins),
     ("frame_change_post", _frame_evaluated),
+    ("render_post", _frame_ends),
     ("render_complete", _render_ends),
     ("render_cancel", _render_ends),
 )

@@ -43,6 +43,23 @@ def forbid_writing(scene: Scene) -> list[Callable[[], None]]:
     return undo
 
 
+def set_aside_movie(scene: Scene, begun: float) -> None:
+    """Rename the movie that a failed render has written since `begun`, seconds since the epoch, and say so."""
+    path = bpy.path.abspath(scene.render.frame_path(frame=scene.frame_start))
+    name, ending = os.path.splitext(path)
+    with contextlib.suppress(OSError):  # there may be none
+        if os.path.getmtime(path) >= int(begun):
+            os.replace(path, f"{name}.failed{ending}")
+            print(f"error: render.movie: The movie is not complete: {name}.failed{ending}", file=sys.stderr, flush=True)
+
+
+def leave() -> None:
+    """End a Blender without a window, which would leave with 0 although the last frame has failed."""
+    if bpy.app.background and bpy.app.binary_path:
+        sys.stdout.flush()
+        os._exit(1)
+
+
 def _still_path(scene: Scene) -> str:
     path, render = bpy.path.abspath(scene.render.filepath), scene.render
     ending = render.file_extension if render.use_file_extension else ""

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import bpy
 import numpy as np
 from bpy.types import Depsgraph, Object, Scene
 
+from likeness.contract.codec import MAX_BLOCK_BYTES
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.messages import RenderFrame
 
 from .. import main_thread
 from ..conventions import blender_camera_to_opencv
+from ..scene.find import is_avatar
 from . import engine
 from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
 from .camera import Region, bordered, pixel_matrix, whole_frame
 from .colors import photo_space
-from .failure import forbid_camera, forbid_writing, tell
+from .failure import forbid_camera, forbid_writing, leave, set_aside_movie, tell
 from .nodes import make_group
 from .passes import Passes
 from .pictures import Picture
-from .tree import insert
+from .tree import insert, scenes_in
 
 LENSES = ("PERSP", "ORTHO")
+MOST_PIXELS = MAX_BLOCK_BYTES // 20
+"""Of a frame: the engine answers with five numbers of four bytes for each."""
 Shown = tuple[Object, ...]
 
 
@@ -43,11 +48,14 @@ class Run:
         self._passes: Passes | None = None
         self._sources: dict[Object, Source] = {}
         self._undo: list[Callable[[], None]] = []
+        self._begun = time.time()
         self._is_stopped = False
+        self._is_refused = False
 
     def open(self) -> None:
-        """Change the file for the render."""
+        """Change the file for the render. Errors: InputError `render.size`."""
         region = region_of(self.scene)
+        check_size(region)
         for name in self.layers:
             layer = self.scene.view_layers[name]
             self._undo.append(partial(setattr, layer, "use_pass_z", layer.use_pass_z))
@@ -65,10 +73,14 @@ class Run:
             self._undo.append(self._passes.remove)
 
     def close(self) -> None:
-        """Leave the file as it was, and say what was wrong."""
+        """Leave the file as it was, and let no movie with a failed frame pass for a good one."""
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
+        if self.error is not None and self.scene.render.is_movie_format:
+            set_aside_movie(self.scene, self._begun)
+            if not self._is_refused:
+                leave()
 
     def expect(self) -> None:
         """Remember the frame that is about to be evaluated, and see that there is an engine for it."""
@@ -80,7 +92,15 @@ class Run:
         except Exception as error:  # Blender would go on and write the frame without its avatars
             self.fail(as_likeness_error(error))
         if self.error is not None:
+            self._is_refused = True
             self._undo += main_thread.call(partial(forbid_camera, self.scene))
+
+    def check(self) -> None:
+        """After a frame: see that it was evaluated, for its avatars would be missing or those of another frame."""
+        if self._done or self.error is not None or self.scene.camera is None:  # without one nothing is rendered
+            return
+        message = f"Blender has rendered {self.scene.name} without its compositor and so without its avatars."
+        self.fail(InputError("render.not_evaluated", message, "For scene strips, turn on Use Nodes in its compositor."))
 
     def draw(self, depsgraph: Depsgraph) -> None:
         """Fill the picture of the view layer that is evaluated; not for the shutter's other moments, nor twice."""
@@ -125,7 +145,8 @@ class Run:
 
     def _forbid_writing(self) -> None:
         if not self._is_stopped:
-            self._undo += forbid_writing(self.scene)
+            if not self.scene.render.is_movie_format:  # which is open by now
+                self._undo += forbid_writing(self.scene)
             if self._passes is not None:
                 self._undo += self._passes.forbid()
         self._is_stopped = True
@@ -140,11 +161,11 @@ def begin(scene: Scene) -> None:
     end()
     layers = {layer.name: in_render(scene, layer) for layer in scene.view_layers if layer.use}
     layers = {name: shown for name, shown in layers.items() if shown}
-    if not layers:
+    obstacle = hindrance(scene) if layers else ""
+    for reason in filter(None, (obstacle, *strangers(scene))):
+        print(f"warning: render.left_out: {scene.name}: {reason}", file=sys.stderr)
+    if not layers or obstacle or 0 in region_of(scene).size:  # an empty region is refused by Blender itself
         return
-    reason = hindrance(scene)
-    if reason:
-        print(f"warning: render.no_compositing: {scene.name}: {reason}", file=sys.stderr)
     _run = Run(scene, layers)
     try:
         _run.open()
@@ -162,6 +183,12 @@ def frame(scene: Scene, depsgraph: Depsgraph) -> None:
     """Have the frame that Blender has just evaluated drawn."""
     if _run is not None and depsgraph.mode == "RENDER" and scene == _run.scene:
         _run.draw(depsgraph)
+
+
+def after_frame(scene: Scene) -> None:
+    """See that a frame was drawn."""
+    if _run is not None and scene == _run.scene:
+        _run.check()
 
 
 def end() -> None:
@@ -214,12 +241,30 @@ def request_of(scene: Scene, depsgraph: Depsgraph, placed: list[Placed]) -> Rend
     )
 
 
+def check_size(region: Region) -> None:
+    """Refuse what the engine cannot answer, before memory is taken. Errors: InputError `render.size`."""
+    width, height = region.full
+    if width * height > MOST_PIXELS:
+        message = f"A frame of {width} x {height} pixels is too large for avatars."
+        raise InputError("render.size", message, f"Render at most {MOST_PIXELS / 1e6:.0f} million pixels.")
+
+
 def hindrance(scene: Scene) -> str:
     """Return why the scene is rendered without its avatars, empty if it is not: they come by the compositor."""
     editor = scene.sequence_editor
-    strips = getattr(editor, "strips", None) or getattr(editor, "sequences", None)
-    if not scene.render.use_compositing:
-        return "Compositing is off in Output Properties, Post Processing: avatars are not rendered."
-    if scene.render.use_sequencer and strips:
+    strips = () if editor is None else editor.strips if hasattr(editor, "strips") else editor.sequences
+    counts_muted = bpy.app.version < (4, 5, 0)
+    shown = (strip for strip in strips if strip.type != "SOUND" and (counts_muted or not strip.mute))
+    if scene.render.use_sequencer and any(shown):
         return "The Video Sequencer's strips are rendered in the place of the scene, without its avatars."
     return ""
+
+
+def strangers(scene: Scene) -> Iterator[str]:
+    """Say which avatars are not rendered with a scene though they may be seen there."""
+    instances = (each.instance_collection for each in scene.objects if each.instance_type == "COLLECTION")
+    for name in {each.name for each in instances if each and any(map(is_avatar, each.all_objects))}:
+        yield f"Avatars in instances of the collection {name} are not rendered: make a library override, or them real."
+    for other in scenes_in(scene) - {scene}:
+        if any(in_render(other, layer) for layer in other.view_layers):
+            yield f"The compositor shows the scene {other.name} without its avatars."

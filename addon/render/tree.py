@@ -24,10 +24,14 @@ Undo = list[Callable[[], None]]
 def insert(scene: Scene, groups: Mapping[str, NodeTree]) -> Undo:
     """Lay groups, by the names of view layers, over a scene's render layers; return what takes them away, in order."""
     undo: Undo = []
+    is_used = scene.render.use_compositing
+    if not is_used:  # the render comes out as it is, with its avatars alone
+        scene.render.use_compositing = True
+        undo.append(partial(setattr, scene.render, "use_compositing", False))
     own = tree_of(scene)
     if own is not None:
         undo.append(_kept_choice(own))
-    for tree in _trees(_open_tree(scene, undo)):
+    for tree in _trees(_open_tree(scene, undo, is_used=is_used)):
         undo.append(_kept_choice(tree))
         for node in [node for node in tree.nodes if node.bl_idname == LAYERS and node.scene == scene]:
             if node.layer in groups:
@@ -41,9 +45,19 @@ def tree_of(scene: Scene) -> NodeTree | None:
     return scene.compositing_node_group if VERSION_5 else scene.node_tree
 
 
-def _open_tree(scene: Scene, undo: Undo) -> NodeTree:
+def scenes_in(scene: Scene) -> set[Scene]:
+    """Return the scenes whose renders a scene's compositor shows."""
+    tree = tree_of(scene)
+    if tree is None or not (VERSION_5 or scene.use_nodes) or not scene.render.use_compositing:
+        return set()
+    found = {node.scene for each in _trees(tree) for node in each.nodes if node.bl_idname == LAYERS and not node.mute}
+    return found - {None}
+
+
+def _open_tree(scene: Scene, undo: Undo, *, is_used: bool) -> NodeTree:
     """Return the scene's tree, one that shows the render alone where the user has none or has turned it off."""
-    tree = _group_of(scene, undo) if VERSION_5 else _node_tree_of(scene, undo)
+    opened = _group_of if VERSION_5 else _node_tree_of
+    tree = opened(scene, undo, is_used=is_used)
     if not any(node.bl_idname == OUTPUT for node in tree.nodes):
         made = [plain_layers(scene, tree), tree.nodes.new(OUTPUT)]
         tree.links.new(made[0].outputs["Image"], made[1].inputs[0])
@@ -51,23 +65,23 @@ def _open_tree(scene: Scene, undo: Undo) -> NodeTree:
     return tree
 
 
-def _group_of(scene: Scene, undo: Undo) -> NodeTree:
-    tree = scene.compositing_node_group
-    if tree is None:
+def _group_of(scene: Scene, undo: Undo, *, is_used: bool) -> NodeTree:
+    tree = own = scene.compositing_node_group
+    if own is None or not is_used:
         tree = bpy.data.node_groups.new("Likeness Compositing", "CompositorNodeTree")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         scene.compositing_node_group = tree
         undo.append(partial(bpy.data.node_groups.remove, tree))
-        undo.append(partial(setattr, scene, "compositing_node_group", None))
+        undo.append(partial(setattr, scene, "compositing_node_group", own))
     return tree
 
 
-def _node_tree_of(scene: Scene, undo: Undo) -> NodeTree:
-    if scene.use_nodes:
+def _node_tree_of(scene: Scene, undo: Undo, *, is_used: bool) -> NodeTree:
+    if scene.use_nodes and is_used:
         return scene.node_tree
     had_tree = scene.node_tree is not None
+    undo.append(partial(setattr, scene, "use_nodes", scene.use_nodes))
     scene.use_nodes = True
-    undo.append(partial(setattr, scene, "use_nodes", False))
     tree = scene.node_tree
     if had_tree:
         _silence(scene, tree, undo)

@@ -85,14 +85,6 @@ def test_two_view_layers_share_one_picture(red, tmp_path):
     assert len(red) == 1
 
 
-def test_compositing_that_is_off_is_told(red, tmp_path, capfd):
-    made = scene(tmp_path)
-    add()
-    made.render.use_compositing = False
-    still(tmp_path / "a.png")
-    assert "without its avatars: Compositing is off" in capfd.readouterr().err
-
-
 class TestFailures:
     """A frame that cannot have its avatars is not written."""
 
