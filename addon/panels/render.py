@@ -25,23 +25,13 @@ class RenderPanel(SidebarPanel, Panel):
         return bool(find.avatars(context.scene))
 
     def draw(self, context: Context) -> None:
-        """Draw what would keep avatars out of a render, then the options."""
+        """Draw what would keep avatars out of a render, the buttons, then the options."""
         reason = hindrance(context.scene)
         if reason:
             draw_text(self.layout.box(), context, reason, icon="ERROR")
-        _draw_options(self.layout, context.scene, find.active_avatar(context))
         _draw_plate(self.layout)
         _draw_turnaround(self.layout)
-
-
-def _draw_options(layout: UILayout, scene: Scene, active: Object | None) -> None:
-    column = layout.column(align=True)
-    if active is not None:
-        column.prop(active.likeness, "shadow")
-    row = column.row()
-    row.active = changes_photos(scene)
-    row.prop(scene.likeness, "photo_colors")
-    column.prop(scene.likeness, "passes")
+        _draw_options(self.layout, context.scene, find.active_avatar(context))
 
 
 def _draw_plate(layout: UILayout) -> None:
@@ -54,6 +44,16 @@ def _draw_turnaround(layout: UILayout) -> None:
     row = column.row(align=True)
     row.operator("likeness.contact_sheet", icon="IMGDISPLAY")
     row.operator("likeness.line_up", icon="COMMUNITY")
+
+
+def _draw_options(layout: UILayout, scene: Scene, active: Object | None) -> None:
+    column = layout.column(align=True)
+    if active is not None:
+        column.prop(active.likeness, "shadow")
+    row = column.row()
+    row.active = changes_photos(scene)
+    row.prop(scene.likeness, "photo_colors")
+    column.prop(scene.likeness, "passes")
 
 
 CLASSES = (RenderPanel,)
