@@ -83,8 +83,11 @@ def place(source: Source, depsgraph: Depsgraph) -> Placed:
 
 
 def enable(meshes: Sequence[Object]) -> list[Callable[[], None]]:
-    """Have Blender evaluate these meshes in renders; return what takes it back."""
+    """Have Blender evaluate these meshes in renders, and cameras not see those that cast shadows; return the way back."""
     undo: list[Callable[[], None]] = []
+    for mesh in (each for each in meshes if each.likeness.shadow):
+        undo.append(partial(setattr, mesh, "visible_camera", mesh.visible_camera))
+        mesh.visible_camera = False
     for splats in {mesh.likeness.splats for mesh in meshes}:
         undo.append(partial(setattr, splats, "hide_render", splats.hide_render))
         splats.hide_render = False
