@@ -5,7 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.app.handlers import persistent
 
+from . import main_thread
 from .scene import sign
+
+
+@persistent
+def _render_begins(*_: object) -> None:
+    main_thread.call(sign.take_down)
 
 
 @persistent
@@ -24,7 +30,7 @@ HANDLERS = (
     ("save_post_fail", _sweep),
     ("load_post", _sweep),
     ("blend_import_post", _sweep),  # since Blender 4.3
-    ("render_init", _sweep),
+    ("render_init", _render_begins),
 )
 
 

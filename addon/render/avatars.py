@@ -83,7 +83,7 @@ def place(source: Source, depsgraph: Depsgraph) -> Placed:
 
 
 def enable(meshes: Sequence[Object]) -> list[Callable[[], None]]:
-    """Have Blender evaluate these meshes in renders, and cameras not see those that cast shadows; return the way back."""
+    """Have Blender evaluate these meshes in renders, cameras not see those that cast shadows; return the way back."""
     undo: list[Callable[[], None]] = []
     for mesh in (each for each in meshes if each.likeness.shadow):
         undo.append(partial(setattr, mesh, "visible_camera", mesh.visible_camera))
