@@ -17,6 +17,8 @@ from render_parts import HEIGHT, WIDTH, read, scene, still, whole_addon
 from scene_dump import dump
 from scene_parts import add, evaluated
 
+from likeness.contract.messages import FrameRendered
+
 MAGENTA = (1, 0, 1, 1)
 WITHOUT = """
 import sys, bpy
@@ -146,10 +148,9 @@ def test_a_collection_from_another_file_brings_none_into_renders(link, saved, mo
     asked = []
     monkeypatch.setattr(engine, "wait_until_ready", lambda: None)
 
-    def draw(request: object, _known: object) -> object:
+    def draw(request: object, _known: object) -> FrameRendered:
         asked.append(request)
-        shape = (request.height, request.width)
-        return type("Nothing", (), {"rgba": np.zeros((*shape, 4), np.float32), "depth": np.zeros(shape, np.float32)})
+        return FrameRendered(0, 0, 0, np.zeros((0, 0, 4), np.float32), np.zeros((0, 0), np.float32))
 
     monkeypatch.setattr(engine, "draw", draw)
     assert not still(saved.with_name("a.png")).any()
