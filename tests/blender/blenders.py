@@ -43,6 +43,8 @@ class Blender:
     background: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     sandboxed: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What every run finds in its environment."""
 
     def run(
         self, arguments: Sequence[object], *, window: bool = False, limit: float = 300, folders: Sequence[Path] = (),
@@ -50,7 +52,7 @@ class Blender:
     ) -> Outcome:  # fmt: skip
         """Run it in the project's folder; `folders` are those it may also see, `limit` is in seconds."""
         words = [*(self.window if window else self.background), *map(str, arguments)]
-        return _run(words, self._surroundings(folders, variables or {}), limit)
+        return _run(words, self._surroundings(folders, {**self.variables, **(variables or {})}), limit)
 
     def _surroundings(self, folders: Sequence[Path], variables: Mapping[str, str]) -> dict[str, str]:
         if not self.sandboxed:

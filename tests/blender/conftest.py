@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,9 +46,26 @@ def package() -> Path:
 
 @pytest.fixture(scope="session")
 def installed(blender: Blender, package: Path) -> Iterator[Blender]:
-    """Return a Blender with the zip installed and enabled; taken out again at the end."""
+    """Return a Blender with the zip installed and enabled, in settings of its own; nobody else's are touched."""
+    settings = ROOT / "build" / f"blender-{blender.name}-{os.getpid()}"
+    settings.mkdir(parents=True)
+    own = replace(blender, variables={"BLENDER_USER_RESOURCES": str(settings)})
     words = ["--command", "extension", "install-file", "-r", "user_default", "-e", package]
-    done = blender.run(words, limit=120)
+    done = own.run(words, limit=120)
     assert done.code == 0 and "Traceback" not in done.log, done.tail()
-    yield blender
-    blender.run(["--command", "extension", "remove", "likeness"], limit=120)
+    yield own
+    shutil.rmtree(settings)
+
+
+@pytest.fixture(scope="session")
+def avatar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the astronaut's avatar."""
+    import skimage.data
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("astronaut")
+    Image.fromarray(skimage.data.astronaut()).save(folder / "astronaut.png")
+    path = folder / "astronaut.likeness"
+    words = [ROOT / ".venv" / "bin" / "likeness", "create", folder / "astronaut.png", "-o", path, "--device", "cpu"]
+    subprocess.run(list(map(str, words)), check=True, timeout=300)
+    return path
