@@ -1,8 +1,9 @@
 """The node group that merges avatars with a render layer, in the words of each version's compositor.
 
 Blender's own Z Combine multiplies by alpha twice. Here whichever is nearer lies over the other, with its alpha once:
-over an opaque picture the border between them is smoothed, and over a transparent film, where the scene's edges have
-alpha of their own, the scene counts as nearer one pixel further, which is exact.
+over an opaque picture, which no avatar shines through, they are laid over it as far as they are nearer, with a smoothed
+border. Over a transparent film, where the scene's edges have alpha of their own, the scene counts as nearer one pixel
+further, which is exact.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ SOCKETS = {"Image": "NodeSocketColor", "Depth": "NodeSocketFloat", "Alpha": "Nod
 OPAQUE = 0.999
 
 
-def make_group(picture: Picture) -> NodeTree:
-    """Make the group that lays a picture over a render layer, or that over it."""
+def make_group(picture: Picture, *, film: bool) -> NodeTree:
+    """Make the group that lays a picture over a render layer, or that over it; `film` if that may be transparent."""
     tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
     for name, kind in SOCKETS.items():
         for direction in ("INPUT", "OUTPUT"):
@@ -31,9 +32,12 @@ def make_group(picture: Picture) -> NodeTree:
     result = tree.nodes.new("NodeGroupOutput").inputs
     color, depths = avatars(tree, picture), image(tree, picture.depth.image)
     depth = channel(tree, depths, 0)
-    share = scene_first(tree, given, depth)
-    before, behind = over(tree, color, given["Image"]), over(tree, given["Image"], color)
-    merged = mix(tree, share, behind, before)
+    if film:
+        before, behind = over(tree, color, given["Image"]), over(tree, given["Image"], color)
+        merged = mix(tree, scene_first(tree, given, depth), behind, before)
+    else:
+        front = math(tree, "LESS_THAN", depth, given["Depth"])
+        merged = over(tree, given["Image"], color, filtered(tree, "CompositorNodeAntiAliasing", front))
     tree.links.new(merged, result["Image"])
     tree.links.new(channel(tree, merged, 3), result["Alpha"])
     tree.links.new(math(tree, "MINIMUM", given["Depth"], channel(tree, depths, 1)), result["Depth"])
@@ -105,12 +109,13 @@ def math(tree: NodeTree, operation: str, *values: NodeSocket | float) -> NodeSoc
     return node.outputs[0]
 
 
-def over(tree: NodeTree, below: NodeSocket, above: NodeSocket) -> NodeSocket:
-    """Lay one premultiplied picture over another."""
+def over(tree: NodeTree, below: NodeSocket, above: NodeSocket, factor: NodeSocket | None = None) -> NodeSocket:
+    """Lay one premultiplied picture over another, to the extent of a factor in 0..1."""
     node = tree.nodes.new("CompositorNodeAlphaOver")
-    names = ("Background", "Foreground") if VERSION_5 else (1, 2)
-    for source, name in zip((below, above), names, strict=True):
-        tree.links.new(source, node.inputs[name])
+    names = ("Background", "Foreground", "Factor") if VERSION_5 else (1, 2, 0)
+    for source, name in zip((below, above, factor), names, strict=True):
+        if source is not None:
+            tree.links.new(source, node.inputs[name])
     return node.outputs[0]
 
 

@@ -65,7 +65,7 @@ class Run:
         for shown in set(self.layers.values()):
             picture = self._pictures[shown] = Picture(region, photo_space(self.scene))
             self._undo.append(picture.remove)
-            group = groups[shown] = make_group(picture)
+            group = groups[shown] = make_group(picture, film=self.scene.render.film_transparent)
             self._undo.append(partial(bpy.data.node_groups.remove, group))
         self._undo += insert(self.scene, {name: groups[shown] for name, shown in self.layers.items()})[::-1]
         if self.scene.likeness.passes:

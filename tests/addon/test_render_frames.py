@@ -189,11 +189,15 @@ def test_the_shutter_asks_for_a_frame_once(tmp_path, asked):
     assert len(asked) == 3
 
 
-def test_meshes_hide_avatars_and_are_hidden(truth, tmp_path):
-    scene(tmp_path).cycles.samples = 16
+@pytest.mark.parametrize("film", [True, False])
+def test_meshes_hide_avatars_and_are_hidden(film, truth, tmp_path):
+    made = scene(tmp_path)
+    made.cycles.samples = 16
     mesh = add(AVATAR)
     before, behind = cube((0.08, -0.4, 0), 0.12), cube((-0.08, 0.4, 0), 0.12)
+    made.render.film_transparent = film
     both = premultiplied(still(tmp_path / "both.png"))
+    made.render.film_transparent = True  # which shows where the cubes are
     armature_of(mesh).hide_render = behind.hide_render = True
     near = premultiplied(still(tmp_path / "near.png"))
     behind.hide_render, before.hide_render = False, True
