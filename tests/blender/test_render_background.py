@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from blenders import HERE, ROOT, Blender, Outcome
 from PIL import Image
-from window import assert_looks_like
+from window import assert_looks_like, run_script
 
 from likeness.avatar.animate import neutral, pose_avatar, prepare_avatar, with_controls
 from likeness.contract.avatar_file import read_avatar
@@ -262,6 +262,11 @@ def test_a_machine_without_the_extension_shows_it(made: Made):
     (picture,) = made.frames("without").values()
     magenta = np.isclose(picture, (1, 0, 1, 1), atol=0.02).all(axis=-1)
     assert magenta.mean() > 0.05
+
+
+def test_a_file_with_signs_counts_as_saved(installed: Blender, avatar: Path, tmp_path: Path):
+    shutil.copy(avatar, tmp_path)
+    run_script(installed, HERE / "sign_window.py", tmp_path, [tmp_path / avatar.name, tmp_path / "a.blend"], limit=200)
 
 
 @pytest.mark.parametrize("python", wheels() or [None], ids=lambda python: python and python.parents[1].name)
