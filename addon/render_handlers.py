@@ -39,6 +39,12 @@ def _render_ends(*_: object) -> None:
     main_thread.call(run.end)
 
 
+@persistent
+def _exchanged(*_: object) -> None:
+    """Another file, undo or redo."""
+    run.tidy()
+
+
 HANDLERS = (
     ("render_init", _render_begins),
     ("render_pre", _frame_begins),
@@ -46,6 +52,9 @@ HANDLERS = (
     ("render_post", _frame_ends),
     ("render_complete", _render_ends),
     ("render_cancel", _render_ends),
+    ("load_post", _exchanged),
+    ("undo_post", _exchanged),
+    ("redo_post", _exchanged),
 )
 
 

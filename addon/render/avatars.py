@@ -8,13 +8,12 @@ constraints that make Blender evaluate the meshes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 import numpy as np
-from bpy.types import Constraint, Depsgraph, LayerCollection, Object, Scene, ViewLayer
+from bpy.types import Depsgraph, LayerCollection, Object, Scene, ViewLayer
 
 from likeness.contract.errors import InputError
 
@@ -22,9 +21,9 @@ from ..overlay.layout import Gaussians
 from ..overlay.source import read_gaussians
 from ..scene.find import armature_of, avatars
 from .engine import key_of
+from .marks import CONSTRAINT, change
 
 Array = Annotated
-CONSTRAINT = "Likeness Render"
 
 
 @dataclass(frozen=True)
@@ -82,28 +81,22 @@ def place(source: Source, depsgraph: Depsgraph) -> Placed:
     return Placed(source, vertices, np.array(mesh.matrix_world, np.float64))
 
 
-def enable(meshes: Sequence[Object]) -> list[Callable[[], None]]:
-    """Have Blender evaluate these meshes in renders, cameras not see those that cast shadows; return the way back."""
-    undo: list[Callable[[], None]] = []
+def enable(meshes: Sequence[Object]) -> None:
+    """Have Blender evaluate these meshes in renders, and cameras not see those that cast shadows."""
     for mesh in (each for each in meshes if each.likeness.shadow):
-        undo.append(partial(setattr, mesh, "visible_camera", mesh.visible_camera))
-        mesh.visible_camera = False
+        change(mesh, "visible_camera", False)
     for splats in {mesh.likeness.splats for mesh in meshes}:
-        undo.append(partial(setattr, splats, "hide_render", splats.hide_render))
-        splats.hide_render = False
+        change(splats, "hide_render", False)
         for mesh in meshes:
-            constraint = _look_at_shape(splats, mesh)
-            undo.append(partial(splats.constraints.remove, constraint))
-    return undo
+            _look_at_shape(splats, mesh)
 
 
-def _look_at_shape(splats: Object, mesh: Object) -> Constraint:
+def _look_at_shape(splats: Object, mesh: Object) -> None:
     """Make an object depend on the vertices of another."""
     constraint = splats.constraints.new("COPY_LOCATION")
     constraint.name = CONSTRAINT
     constraint.target = mesh
     constraint.subtarget = mesh.vertex_groups[0].name  # without one it would depend on the object's place alone
-    return constraint
 
 
 def _is_always_disabled(mesh: Object) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Node, NodeSocket, NodeTree
 
+from .marks import mark
 from .pictures import Picture, working_space
 
 VERSION_5 = bpy.app.version >= (5, 0, 0)
@@ -25,6 +26,7 @@ OPAQUE = 0.999
 def make_group(picture: Picture, *, film: bool) -> NodeTree:
     """Make the group that lays a picture over a render layer, or that over it; `film` if that may be transparent."""
     tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    mark(tree)
     for name, kind in SOCKETS.items():
         for direction in ("INPUT", "OUTPUT"):
             tree.interface.new_socket(name, in_out=direction, socket_type=kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -24,9 +24,10 @@ from . import engine
 from .avatars import Placed
 from .camera import Region
 from .failure import occupy
+from .marks import mark
 from .nodes import VERSION_5, avatars, channel, image, math, scene_first
 from .pictures import Picture, Plane
-from .tree import Undo, plain_layers, tree_of
+from .tree import plain_layers, tree_of
 
 Shown = tuple[Object, ...]
 NAME = "Likeness Passes"
@@ -44,20 +45,18 @@ class Passes:
         self._scene = scene
         self._masks: dict[Shown, Masks] = {}
         self._paths: list[str] = []
-        self._undo: Undo = []
         tree = tree_of(scene)
         for name, shown in layers.items():
             if shown not in self._masks:
                 self._masks[shown] = Masks(shown, region)
-                self._undo.append(self._masks[shown].remove)
             group = _make_group(pictures[shown], self._masks[shown])
-            self._undo.append(partial(bpy.data.node_groups.remove, group))
             folder, file = beside(scene.render.filepath, name if len(layers) > 1 else "")
             self._insert(scene, tree, name, group, (folder, file))
 
     def _insert(self, scene: Scene, tree: NodeTree, layer: str, group: NodeTree, path: tuple[str, str]) -> None:
         made = [plain_layers(scene, tree), tree.nodes.new("CompositorNodeGroup"), _writer(tree, path, group)]
-        self._undo += [partial(tree.nodes.remove, node) for node in made]
+        for node in made:
+            mark(node)
         made[0].layer, made[1].node_tree = layer, group
         for name in GIVEN:
             tree.links.new(made[0].outputs[name], made[1].inputs[name])
@@ -73,18 +72,13 @@ class Passes:
         """Show no avatar."""
         self._masks[shown].clear(region)
 
-    def forbid(self) -> Undo:
+    def forbid(self) -> list[Callable[[], None]]:
         """Leave this frame's files no place, for it has failed; return the way back."""
-        undo: Undo = []
+        undo: list[Callable[[], None]] = []
         for path in self._paths:
             with contextlib.suppress(OSError):  # then Blender cannot write there either
                 occupy(HASHES.sub(partial(_number, self._scene.frame_current), path), undo)
         return undo
-
-    def remove(self) -> None:
-        """Take everything out of the file."""
-        for undo in reversed(self._undo):
-            undo()
 
 
 class Masks:
@@ -107,11 +101,6 @@ class Masks:
         """Show no avatar."""
         for target in self.images:
             target.clear(region)
-
-    def remove(self) -> None:
-        """Take the images out of the file."""
-        for each in self.images:
-            each.remove()
 
 
 def beside(output: str, layer: str) -> tuple[str, str]:
@@ -146,6 +135,7 @@ def _painted(placed: Placed, chosen: Sequence[Object]) -> tuple[str, Gaussians]:
 def _make_group(picture: Picture, masks: Masks) -> NodeTree:
     """Make the group that gives the passes of a view layer, in the order of the file."""
     tree = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    mark(tree)
     for name in GIVEN:
         tree.interface.new_socket(name, in_out="INPUT", socket_type="NodeSocketFloat")
     given = tree.nodes.new("NodeGroupInput").outputs

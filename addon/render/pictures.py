@@ -13,6 +13,7 @@ from likeness.contract.messages import FrameRendered
 from .. import main_thread
 from ..conventions import srgb_to_linear
 from .camera import Region, Slices
+from .marks import mark
 
 Array = Annotated
 FAR = 1e10
@@ -64,18 +65,18 @@ class Picture:
         self.color.paint(region, CARD)
         self.depth.paint(region, (0.0, 0.0, 0.0, 0.0))
 
-    def remove(self) -> None:
-        """Take the images out of the file."""
-        for plane in (self.color, self.depth):
-            plane.remove()
-
 
 class Plane:
-    """An image for numbers as they are: a rectangle of them, and nothing around it."""
+    """An image for numbers as they are: a rectangle of them, and nothing around it.
+
+    Blender saves no pixels of such an image; in a file that was saved while a render ran it is empty.
+    """
 
     def __init__(self, name: str, region: Region, space: str, nothing: float) -> None:
         self.image = bpy.data.images.new(name, *region.picture, alpha=True, float_buffer=True)
+        mark(self.image)
         self.image.colorspace_settings.name = space
+        self.image.generated_color = (nothing,) * 4
         self._nothing = nothing
         self._pixels = np.zeros((0, 0, 4), np.float32)
         self._filled: Slices = (slice(0), slice(0))
@@ -99,10 +100,6 @@ class Plane:
         self._filled = slice(None), slice(None)
         self._pixels[:] = color
         main_thread.call(self._show)
-
-    def remove(self) -> None:
-        """Take the image out of the file."""
-        bpy.data.images.remove(self.image)
 
     def _empty(self, region: Region) -> None:
         if self._pixels.shape[:2] != region.picture[::-1]:

@@ -24,6 +24,7 @@ from .avatars import Placed, Source, enable, in_render, is_disabled, place, read
 from .camera import Region, bordered, pixel_matrix, whole_frame
 from .colors import photo_space
 from .failure import forbid_camera, forbid_writing, leave, set_aside_movie, tell
+from .marks import change, sweep
 from .nodes import make_group
 from .passes import Passes
 from .pictures import Picture
@@ -57,26 +58,22 @@ class Run:
         region = region_of(self.scene)
         check_size(region)
         for name in self.layers:
-            layer = self.scene.view_layers[name]
-            self._undo.append(partial(setattr, layer, "use_pass_z", layer.use_pass_z))
-            layer.use_pass_z = True
-        self._undo += enable(list(dict.fromkeys(mesh for shown in self.layers.values() for mesh in shown)))
+            change(self.scene.view_layers[name], "use_pass_z", True)
+        enable(list(dict.fromkeys(mesh for shown in self.layers.values() for mesh in shown)))
         groups = {}
         for shown in set(self.layers.values()):
             picture = self._pictures[shown] = Picture(region, photo_space(self.scene))
-            self._undo.append(picture.remove)
-            group = groups[shown] = make_group(picture, film=self.scene.render.film_transparent)
-            self._undo.append(partial(bpy.data.node_groups.remove, group))
-        self._undo += insert(self.scene, {name: groups[shown] for name, shown in self.layers.items()})[::-1]
+            groups[shown] = make_group(picture, film=self.scene.render.film_transparent)
+        insert(self.scene, {name: groups[shown] for name, shown in self.layers.items()})
         if self.scene.likeness.passes:
             self._passes = Passes(self.scene, region, self.layers, self._pictures)
-            self._undo.append(self._passes.remove)
 
     def close(self) -> None:
         """Leave the file as it was, and let no movie with a failed frame pass for a good one."""
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
+        sweep()
         if self.error is not None and self.scene.render.is_movie_format:
             set_aside_movie(self.scene, self._begun)
             if not self._is_refused:
@@ -159,6 +156,7 @@ def begin(scene: Scene) -> None:
     """Prepare a render, if any of its view layers holds avatars."""
     global _run
     end()
+    tidy()
     layers = {layer.name: in_render(scene, layer) for layer in scene.view_layers if layer.use}
     layers = {name: shown for name, shown in layers.items() if shown}
     obstacle = hindrance(scene) if layers else ""
@@ -197,6 +195,12 @@ def end() -> None:
     if _run is not None:
         _run.close()
     _run = None
+
+
+def tidy() -> None:
+    """Take out what a file, or an undo step, of the midst of a render has brought; not while one runs."""
+    if _run is None:
+        sweep()
 
 
 def region_of(scene: Scene) -> Region:

@@ -35,8 +35,19 @@ def told(made: Scene) -> dict[str, object]:
             render.filepath,
             [(m.name, m.camera and m.camera.name) for m in made.timeline_markers],
         ),
-        "tree": nodes_of(tree) if tree and tree.nodes else None,  # Blender keeps an empty tree once there was one
+        "tree": nodes_of(tree) if tree else ticked_and_unticked(),
     }
+
+
+def ticked_and_unticked() -> dict[str, object] | None:
+    """Return the nodes of a scene that has none, once Use Nodes was on: Blender's own; None since Blender 5."""
+    if VERSION_5:
+        return None
+    made = bpy.data.scenes.new("Ticked")
+    made.use_nodes = True
+    nodes = nodes_of(made.node_tree)
+    bpy.data.scenes.remove(made)
+    return nodes
 
 
 def nodes_of(tree: bpy.types.NodeTree) -> dict[str, object]:

@@ -61,6 +61,17 @@ def test_a_render_leaves_the_file_as_it_was(kind, red, tmp_path):
     assert bool(list((tmp_path / "own").glob("*"))) == inverted
 
 
+@pytest.mark.skipif(VERSION_5, reason="Use Nodes does nothing since Blender 5")
+def test_use_nodes_can_be_ticked_afterwards(red, tmp_path):
+    made = scene(tmp_path)
+    add()
+    picture = still(tmp_path / "a.png")
+    assert not made.use_nodes
+    made.use_nodes = True
+    np.testing.assert_array_equal(still(tmp_path / "a.png"), picture)
+    assert len(red) == 2
+
+
 def test_the_users_grading_includes_the_avatar(red, tmp_path):
     made = scene(tmp_path)
     add()
@@ -150,7 +161,7 @@ class TestFailures:
         add()
         before = told(made)
 
-        def broken(*_: object) -> None:
+        def broken(*_: object, **__: object) -> None:
             raise InputError("render.test", "It broke on purpose.", "None.")
 
         monkeypatch.setattr(run, "make_group", broken)
