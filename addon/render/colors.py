@@ -1,11 +1,11 @@
-"""View transforms that change a photograph, and the color spaces that lead back through them."""
+"""View transforms that change a photograph, and the colour spaces that lead back through them."""
 
 from __future__ import annotations
 
 from bpy.types import Scene
 
 INVERSES = {"AgX": "AgX Base sRGB", "Filmic": "Filmic sRGB"}
-"""Colors that enter through such a space come out of the view transform as they were; Standard changes none."""
+"""Colours that enter through such a space come out of the view transform as they were; Standard changes none."""
 
 
 def changes_photos(scene: Scene) -> bool:
@@ -14,7 +14,7 @@ def changes_photos(scene: Scene) -> bool:
 
 
 def photo_space(scene: Scene) -> str | None:
-    """Return the color space of the photograph's colors in a render; None for plain sRGB.
+    """Return the colour space of the photograph's colours in a render; None for plain sRGB.
 
     The view's exposure, gamma and look are not undone: they act on avatars as on everything.
     """

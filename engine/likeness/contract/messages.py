@@ -98,7 +98,7 @@ class GaussiansKept:
 
 @dataclass(frozen=True)
 class RenderFrame:
-    """Draw avatars whose Gaussians are kept into one picture. World space is the client's, in metres."""
+    """Draw avatars whose Gaussians are kept into one picture. World space and its unit of length are the client's."""
 
     id: int
     width: int
@@ -106,7 +106,7 @@ class RenderFrame:
     T_camera_world: Array[np.ndarray, "4 4"]
     """OpenCV's camera: x right, y down, z forward; float64."""
     K: Array[np.ndarray, "3 3"]
-    """Pixels; with an orthographic lens pixels per metre; float64."""
+    """Pixels; with an orthographic lens pixels per unit; float64."""
     orthographic: bool
     near: float
     far: float
@@ -131,7 +131,7 @@ class FrameRendered:
     rgba: Array[np.ndarray, "H W 4"]
     """sRGB, premultiplied, the top row first; float32."""
     depth: Array[np.ndarray, "H W"]
-    """Mean depth along the view axis, metres; 0 where nothing is seen; float32."""
+    """Mean depth along the view axis, RenderFrame's units; 0 where nothing is seen; float32."""
 
 
 @dataclass(frozen=True)
