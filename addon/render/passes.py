@@ -1,4 +1,4 @@
-"""The avatars' colour, depth and masks beside every frame: a File Output node of ours writes them in Blender's own step.
+"""The avatars' colour, depth and masks beside every frame: our own File Output node writes them in Blender's own step.
 
 The nodes stand beside the user's, with a Render Layers node of their own, so that nothing he does to the picture
 changes them. Where several avatars hide each other the engine says how much of a pixel shows each: it draws them once
