@@ -16,7 +16,8 @@ def _render_begins(*_: object) -> None:
 
 @persistent
 def _save_begins(*_: object) -> None:
-    sign.put_up()
+    if not bpy.app.is_job_running("RENDER"):  # whose frames would show them
+        sign.put_up()
 
 
 @persistent

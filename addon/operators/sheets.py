@@ -11,7 +11,7 @@ from bpy.types import Context, Event, Operator
 from likeness.contract.errors import LikenessError
 
 from .. import session
-from ..client import EngineState, Job
+from ..client import EngineClient, EngineState, Job
 from ..conventions import units_to_metres
 from ..render.avatars import read_source
 from ..render.output import file_name, output_file, show_picture, write_picture
@@ -40,11 +40,11 @@ class SheetMaker(Waiter):
             return self.execute(context)
         try:
             self.drawing = self.prepare(context)
-            session.client()
+            client = session.client()
         except LikenessError as error:
             return self.failed(error)
         sheet = self.drawing.sheet
-        return self.wait_for(context, Work(lambda work: draw(sheet, lambda job: _follow(work, job))))
+        return self.wait_for(context, Work(lambda work: draw(sheet, lambda job: _follow(work, job, client))))
 
     def execute(self, context: Context) -> set[str]:
         """Block until the sheet is written."""
@@ -126,9 +126,9 @@ class LineUp(SheetMaker, Operator):
         )
 
 
-def _follow(work: Work[bytes], job: Job) -> bool:
+def _follow(work: Work[bytes], job: Job, client: EngineClient) -> bool:
     """Take over a job's progress; end the job with the work."""
-    starting = session.status().state == EngineState.STARTING
+    starting = client.status.state == EngineState.STARTING
     work.stage = "Starting the engine" if starting else job.stage.capitalize() or "Sending the avatars"
     work.fraction = job.fraction
     return not work.cancelled

@@ -51,7 +51,7 @@ def wait_until_ready() -> None:
         if status.state == EngineState.READY:
             return
         if is_last:
-            raise status.error or _late("has not started")
+            raise status.error or _late("has not started", "Press Restart Engine, or render again.")
 
 
 def draw(
@@ -94,7 +94,7 @@ def _ask(client: EngineClient, request: object, watch: Watch) -> object:
     while not job.wait(LOOK):
         if time.monotonic() > end:
             client.cancel(job)
-            raise _late("has not drawn the frame")
+            raise _late("has not drawn the frame", "Render at a lower resolution.")
         if not watch(job):
             client.cancel(job)
     if job.error or job.result is None:
@@ -102,5 +102,5 @@ def _ask(client: EngineClient, request: object, watch: Watch) -> object:
     return job.result
 
 
-def _late(what: str) -> LikenessError:
-    return MachineError("render.time", f"The engine {what} in {LIMIT / 60:g} minutes.", "Render at a lower resolution.")
+def _late(what: str, remedy: str) -> LikenessError:
+    return MachineError("render.time", f"The engine {what} in {LIMIT / 60:g} minutes.", remedy)

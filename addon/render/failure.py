@@ -15,12 +15,13 @@ from bpy.types import Scene
 from likeness.contract.errors import LikenessError
 
 from .. import main_thread, session
+from .marks import change
 
 
 def forbid_camera(scene: Scene) -> list[Callable[[], None]]:
     """Before a frame: take the cameras away, after which Blender renders no more; return what gives them back."""
-    undo = [partial(setattr, scene, "camera", scene.camera)]
-    scene.camera = None
+    undo: list[Callable[[], None]] = []  # of markers, which cannot note anything
+    change(scene, "camera", None)
     for marker in scene.timeline_markers:
         if marker.camera is not None:
             undo.append(partial(setattr, marker, "camera", marker.camera))
@@ -38,8 +39,8 @@ def forbid_writing(scene: Scene) -> list[Callable[[], None]]:
         occupy(_still_path(scene), undo)
     descriptor, blocker = tempfile.mkstemp(prefix="likeness-")
     os.close(descriptor)
-    undo += [partial(os.remove, blocker), partial(setattr, scene.render, "filepath", scene.render.filepath)]
-    scene.render.filepath = os.path.join(blocker, "frame", "")  # below a file, which no system allows
+    undo.append(partial(os.remove, blocker))
+    change(scene.render, "filepath", os.path.join(blocker, "frame", ""))  # below a file, which no system allows
     return undo
 
 
@@ -53,7 +54,7 @@ def set_aside_movie(scene: Scene, begun: float) -> None:
             print(f"error: render.movie: The movie is not complete: {name}.failed{ending}", file=sys.stderr, flush=True)
 
 
-def leave() -> None:
+def exit_with_failure() -> None:
     """End a Blender without a window, which would leave with 0 although the last frame has failed."""
     if bpy.app.background and bpy.app.binary_path:
         sys.stdout.flush()

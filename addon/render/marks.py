@@ -77,7 +77,7 @@ def _take_out(tree: NodeTree, node: Node) -> None:
 
 def _set_back(owner: ID) -> None:
     for noted in [each.to_dict() for each in reversed(owner[KEPT])]:
-        with suppress(ValueError):  # who has taken it away meanwhile
+        with suppress(ValueError, TypeError, AttributeError):  # who has taken it away meanwhile
             if "to" in noted:
                 owner.links.new(owner.path_resolve(noted["from"]), owner.path_resolve(noted["to"]))
             else:

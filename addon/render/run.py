@@ -14,7 +14,7 @@ from bpy.types import Depsgraph, Object, Scene
 from likeness.contract.codec import MAX_BLOCK_BYTES
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import RenderFrame
+from likeness.contract.messages import MAX_FRAME_SIDE, RenderFrame
 
 from .. import main_thread
 from ..conventions import blender_camera_to_opencv
@@ -23,7 +23,7 @@ from . import engine
 from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
 from .camera import Region, bordered, pixel_matrix, whole_frame
 from .colors import photo_space
-from .failure import forbid_camera, forbid_writing, leave, set_aside_movie, tell
+from .failure import exit_with_failure, forbid_camera, forbid_writing, set_aside_movie, tell
 from .marks import change, sweep
 from .nodes import make_group
 from .passes import Passes
@@ -70,14 +70,13 @@ class Run:
 
     def close(self) -> None:
         """Leave the file as it was, and let no movie with a failed frame pass for a good one."""
-        for undo in reversed(self._undo):
-            undo()
-        self._undo.clear()
+        while self._undo:
+            _attempt(self._undo.pop())
         sweep()
         if self.error is not None and self.scene.render.is_movie_format:
             set_aside_movie(self.scene, self._begun)
             if not self._is_refused:
-                leave()
+                exit_with_failure()
 
     def expect(self) -> None:
         """Remember the frame that is about to be evaluated, and see that there is an engine for it."""
@@ -149,6 +148,14 @@ class Run:
         self._is_stopped = True
 
 
+def _attempt(undo: Callable[[], None]) -> None:
+    """Take one thing back; one that cannot be must not keep the others, nor the next render."""
+    try:
+        undo()
+    except Exception as error:
+        print(f"warning: render.undo: {error}", file=sys.stderr)
+
+
 _run: Run | None = None
 
 
@@ -192,9 +199,9 @@ def after_frame(scene: Scene) -> None:
 def end() -> None:
     """Leave the file as it was before the render."""
     global _run
-    if _run is not None:
-        _run.close()
-    _run = None
+    ended, _run = _run, None
+    if ended is not None:
+        ended.close()
 
 
 def tidy() -> None:
@@ -248,9 +255,10 @@ def request_of(scene: Scene, depsgraph: Depsgraph, placed: list[Placed]) -> Rend
 def check_size(region: Region) -> None:
     """Refuse what the engine cannot answer, before memory is taken. Errors: InputError `render.size`."""
     width, height = region.full
-    if width * height > MOST_PIXELS:
+    if width * height > MOST_PIXELS or max(width, height) > MAX_FRAME_SIDE:
         message = f"A frame of {width} x {height} pixels is too large for avatars."
-        raise InputError("render.size", message, f"Render at most {MOST_PIXELS / 1e6:.0f} million pixels.")
+        remedy = f"Render at most {MOST_PIXELS / 1e6:.0f} million pixels, {MAX_FRAME_SIDE} a side."
+        raise InputError("render.size", message, remedy)
 
 
 def hindrance(scene: Scene) -> str:
@@ -265,7 +273,9 @@ def hindrance(scene: Scene) -> str:
 
 
 def strangers(scene: Scene) -> Iterator[str]:
-    """Say which avatars are not rendered with a scene though they may be seen there."""
+    """Say which avatars are not rendered rightly with a scene though they may be seen there."""
+    if scene.render.use_multiview:
+        yield "Stereoscopy: both eyes get the same picture of the avatars."
     instances = (each.instance_collection for each in scene.objects if each.instance_type == "COLLECTION")
     for name in {each.name for each in instances if each and any(map(is_avatar, each.all_objects))}:
         yield f"Avatars in instances of the collection {name} are not rendered: make a library override, or them real."

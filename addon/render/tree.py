@@ -71,6 +71,9 @@ def _node_tree_of(scene: Scene) -> NodeTree:
     change(scene, "use_nodes", True)  # Blender makes a tree where there is none; it stays, as after a tick and another
     if had_tree:
         _silence(scene, scene.node_tree)
+    else:
+        for node in [node for node in scene.node_tree.nodes if node.bl_idname == LAYERS]:
+            node.layer = _first_layer(scene)
     return scene.node_tree
 
 
@@ -91,9 +94,14 @@ def _silence(scene: Scene, tree: NodeTree) -> None:
 def plain_layers(scene: Scene, tree: NodeTree) -> Node:
     """Add a Render Layers node."""
     node = tree.nodes.new(LAYERS)
-    node.scene = scene
+    node.scene, node.layer = scene, _first_layer(scene)
     mark(node)
     return node
+
+
+def _first_layer(scene: Scene) -> str:
+    """Return the view layer that Blender shows where nothing is composited: the first one that is rendered."""
+    return next((layer.name for layer in scene.view_layers if layer.use), scene.view_layers[0].name)
 
 
 def _trees(root: NodeTree) -> Iterator[NodeTree]:

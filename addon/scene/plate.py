@@ -97,7 +97,7 @@ def add_nodes(scene: Scene, view_layer: ViewLayer, image: Image) -> bool:
 
     A scene has one plate: nodes that are there get the image, and only what is missing of them is made anew.
     """
-    tree = _tree(scene)
+    tree = _tree(scene, view_layer)
     made = {role: next((node for node in tree.nodes if node.get(MARK) == role), None) for role in NAMES}
     if not all(made.values()):
         _take_out(tree)
@@ -117,10 +117,10 @@ def _new_camera(mesh: Object) -> Object:
     return camera
 
 
-def _tree(scene: Scene) -> NodeTree:
-    """Return the scene's compositor tree; where it has none, one that shows the render.
+def _tree(scene: Scene, view_layer: ViewLayer) -> NodeTree:
+    """Return the scene's compositor tree; where it has none, one that shows a view layer's render.
 
-    Before Blender 5 a tree that the user has switched off stays so.
+    Before Blender 5 a tree that the user has switched off stays so, unless it only shows the render.
     """
     if VERSION_5:
         tree = scene.compositing_node_group
@@ -129,12 +129,15 @@ def _tree(scene: Scene) -> NodeTree:
             tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
             scene.compositing_node_group = tree
     else:
-        if scene.node_tree is None or not scene.node_tree.nodes:
+        if scene.node_tree is None or all(node.bl_idname in (LAYERS, OUTPUT) for node in scene.node_tree.nodes):
+            is_unused = scene.node_tree is None or not scene.use_nodes
             scene.use_nodes = True
+            for node in [node for node in scene.node_tree.nodes if node.bl_idname == LAYERS and is_unused]:
+                node.layer = view_layer.name
         tree = scene.node_tree
     if not tree.nodes:
         layers, output = tree.nodes.new(LAYERS), tree.nodes.new(OUTPUT)
-        layers.scene, output.location.x = scene, 4 * STEP
+        layers.scene, layers.layer, output.location.x = scene, view_layer.name, 4 * STEP
         tree.links.new(layers.outputs["Image"], output.inputs[0])
     return tree
 

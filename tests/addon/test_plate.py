@@ -218,6 +218,20 @@ def test_a_compositor_that_shows_nothing_of_it_is_told(made):
     assert matched(made)[1]
 
 
+def test_the_plate_is_seen_after_an_earlier_render_and_with_a_later_view_layer(made, tmp_path):
+    if not VERSION_5:  # as a render leaves it: Blender's own nodes, switched off
+        made.use_nodes = True
+        made.use_nodes = False
+    made.view_layers[0].use = False
+    layer = made.view_layers.new("Second")
+    mesh = add(small_avatar())
+    camera = plate.set_camera(made, mesh, mesh.matrix_world)
+    image = plate.set_plate(camera, "Ada Plate", small_avatar().portrait_png)
+    assert plate.add_nodes(made, layer, image)
+    armature_of(mesh).hide_render = True
+    np.testing.assert_allclose(still(tmp_path / "a.png"), photograph(mesh), atol=1.01 / 255)
+
+
 @pytest.mark.skipif(VERSION_5, reason="trees cannot be switched off")
 def test_a_tree_that_is_switched_off_stays_so(made):
     users_tree(made)

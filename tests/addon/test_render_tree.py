@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import bpy
 import numpy as np
@@ -94,6 +95,32 @@ def test_two_view_layers_share_one_picture(red, tmp_path):
     made.view_layers.new("Second")
     still(tmp_path / "a.png")
     assert len(red) == 1
+
+
+def test_the_first_view_layer_that_is_rendered_is_shown(red, tmp_path):
+    made = scene(tmp_path)
+    add()
+    made.view_layers.new("Second")
+    made.view_layers[0].use = False
+    np.testing.assert_allclose(still(tmp_path / "a.png")[HEIGHT // 2, WIDTH // 2], RED, atol=0.01)
+
+
+def test_what_cannot_be_taken_back_keeps_neither_the_rest_nor_the_next_render(red, tmp_path, monkeypatch, capfd):
+    made = scene(tmp_path)
+    add()
+    before = told(made)
+
+    def fail() -> None:
+        raise OSError("the folder is not empty")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "forbid_writing", lambda made: [fail])
+        patch.setattr(engine, "draw", lambda *_: fail())
+        with suppress(RuntimeError):
+            bpy.ops.render.render()
+    assert "render.undo: the folder is not empty" in capfd.readouterr().err
+    assert told(made) == before
+    np.testing.assert_allclose(still(tmp_path / "a.png")[HEIGHT // 2, WIDTH // 2], RED, atol=0.01)
 
 
 class TestFailures:

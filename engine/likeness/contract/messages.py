@@ -96,6 +96,10 @@ class GaussiansKept:
     id: int
 
 
+MAX_FRAME_SIDE = 1 << 14
+"""Pixels of a frame's or a sheet's longer side."""
+
+
 @dataclass(frozen=True)
 class RenderFrame:
     """Draw avatars whose Gaussians are kept into one picture. World space and its unit of length are the client's."""

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from likeness.contract.errors import UsageError
-from likeness.contract.messages import FrameRendered, GaussiansKept, KeepGaussians, RenderFrame
+from likeness.contract.messages import (
+    MAX_FRAME_SIDE,
+    FrameRendered,
+    GaussiansKept,
+    KeepGaussians,
+    RenderFrame,
+)
 from likeness.contract.progress import Progress
 
 if TYPE_CHECKING:
@@ -19,8 +25,6 @@ if TYPE_CHECKING:
 Array = Annotated
 MAX_KEPT_BYTES = 1 << 31
 """Of all Gaussians that are kept; beyond it those unused for longest go, and the client is told to send them again."""
-MAX_SIDE = 1 << 14
-"""Pixels of a picture's longer side."""
 
 _kept: OrderedDict[str, KeepGaussians] = OrderedDict()
 
@@ -119,11 +123,11 @@ def _check_frame(request: RenderFrame) -> None:
     }
     fits = all(getattr(request, name).shape == shape for name, shape in shapes.items())
     finite = all(np.isfinite(getattr(request, name)).all() for name in shapes)
-    sized = all(0 < side <= MAX_SIDE for side in (request.width, request.height))
+    sized = all(0 < side <= MAX_FRAME_SIDE for side in (request.width, request.height))
     if not (fits and finite and len(request.vertex_counts) == bodies and min(request.vertex_counts, default=0) >= 0):
         raise UsageError(
             "frame.request", "The frame's arrays do not fit together.", "Use the same version on both sides."
         )
     if not (sized and request.near < request.far):
-        remedy = f"Render at most {MAX_SIDE} pixels a side, with the camera's clip start before its end."
+        remedy = f"Render at most {MAX_FRAME_SIDE} pixels a side, with the camera's clip start before its end."
         raise UsageError("frame.request", f"No picture has {request.width} x {request.height} pixels so.", remedy)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from likeness.contract.errors import InputError, UsageError
-from likeness.contract.messages import DrawSheet, SheetDrawn
+from likeness.contract.messages import MAX_FRAME_SIDE, DrawSheet, SheetDrawn
 from likeness.contract.progress import Progress
 from likeness.worker.frames import body, parts
 
 if TYPE_CHECKING:
     from likeness.avatar.page import Layout
 
-MAX_SIDE = 1 << 14
-"""Pixels of a page's longer side."""
 MAX_PIXELS = 1 << 26
 """Of a page."""
 
@@ -52,10 +50,10 @@ def _layout(request: DrawSheet) -> Layout:
     cell = (request.width, request.height)
     layout = Layout(request.row_names, request.column_names, cell, TITLE_HEADER, request.names_beneath)
     width, height = layout.size
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    if max(width, height) > MAX_FRAME_SIDE or width * height > MAX_PIXELS:
         raise InputError(
             "sheet.too_large",
-            f"The sheet would have {width} x {height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all.",
+            f"The sheet would have {width} x {height} pixels; at most {MAX_FRAME_SIDE} a side, {MAX_PIXELS} in all.",
             "Select fewer avatars.",
         )
     return layout
