@@ -6,7 +6,7 @@ import bpy
 from bpy.types import Context, Object, Panel, Scene, UILayout
 
 from ..render.colors import changes_photos
-from ..render.run import hindrance
+from ..render.left_out import hindrance
 from ..scene import find
 from .sidebar import SidebarPanel
 from .text import draw_text

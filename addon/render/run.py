@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
-import bpy
-import numpy as np
 from bpy.types import Depsgraph, Object, Scene
 
-from likeness.contract.codec import MAX_BLOCK_BYTES
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import MAX_FRAME_SIDE, RenderFrame
 
 from .. import main_thread
-from ..conventions import blender_camera_to_opencv
-from ..scene.find import is_avatar
 from . import engine
-from .avatars import Placed, Source, enable, in_render, is_disabled, place, read_source
-from .camera import Region, bordered, pixel_matrix, whole_frame
+from .avatars import Source, enable, in_render, is_disabled, place, read_source
+from .camera import Region
 from .colors import photo_space
 from .failure import exit_with_failure, forbid_camera, forbid_writing, set_aside_movie, tell
+from .left_out import hindrance, strangers
 from .marks import change, sweep
 from .nodes import make_group
 from .passes import Passes
 from .pictures import Picture
-from .tree import insert, scenes_in
+from .request import check_size, region_of, request_of
+from .tree import insert
 
-LENSES = ("PERSP", "ORTHO")
-MOST_PIXELS = MAX_BLOCK_BYTES // 20
-"""Of a frame: the engine answers with five numbers of four bytes for each."""
 Shown = tuple[Object, ...]
 
 
@@ -208,77 +201,3 @@ def tidy() -> None:
     """Take out what a file, or an undo step, of the midst of a render has brought; not while one runs."""
     if _run is None:
         sweep()
-
-
-def region_of(scene: Scene) -> Region:
-    """Return which pixels the scene renders."""
-    render = scene.render
-    whole = whole_frame((render.resolution_x, render.resolution_y), render.resolution_percentage)
-    if not render.use_border:
-        return whole
-    x, y = (render.border_min_x, render.border_max_x), (render.border_min_y, render.border_max_y)
-    return bordered(whole, x, y, crops=render.use_crop_to_border)
-
-
-def request_of(scene: Scene, depsgraph: Depsgraph, placed: list[Placed]) -> RenderFrame:
-    """Return what the engine is asked. The world is the camera's own space in Blender units, where float32 is finest.
-
-    Errors: InputError `render.lens`.
-    """
-    camera = scene.camera.evaluated_get(depsgraph)
-    lens, render = camera.data, scene.render
-    if lens.type not in LENSES:
-        message = f"Avatars cannot be rendered through the lens of {scene.camera.name}."
-        raise InputError("render.lens", message, "Make the camera perspective or orthographic.")
-    width, height = whole_frame((render.resolution_x, render.resolution_y), render.resolution_percentage).full
-    projection = camera.calc_matrix_camera(
-        depsgraph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
-    )
-    T_camera_world = blender_camera_to_opencv(np.array(camera.matrix_world.normalized(), np.float64))
-    orthographic = lens.type == "ORTHO"
-    return RenderFrame(
-        id=0,
-        width=width,
-        height=height,
-        T_camera_world=np.eye(4),
-        K=pixel_matrix(np.array(projection), (width, height), orthographic=orthographic),
-        orthographic=orthographic,
-        near=lens.clip_start,
-        far=lens.clip_end,
-        keys=tuple(each.source.key for each in placed),
-        vertex_counts=tuple(len(each.vertices) for each in placed),
-        vertices=np.concatenate([each.vertices for each in placed]),
-        T_world_body=np.stack([T_camera_world @ each.matrix_world for each in placed]),
-    )
-
-
-def check_size(region: Region) -> None:
-    """Refuse what the engine cannot answer, before memory is taken. Errors: InputError `render.size`."""
-    width, height = region.full
-    if width * height > MOST_PIXELS or max(width, height) > MAX_FRAME_SIDE:
-        message = f"A frame of {width} x {height} pixels is too large for avatars."
-        remedy = f"Render at most {MOST_PIXELS / 1e6:.0f} million pixels, {MAX_FRAME_SIDE} a side."
-        raise InputError("render.size", message, remedy)
-
-
-def hindrance(scene: Scene) -> str:
-    """Return why the scene is rendered without its avatars, empty if it is not: they come by the compositor."""
-    editor = scene.sequence_editor
-    strips = () if editor is None else editor.strips if hasattr(editor, "strips") else editor.sequences
-    counts_muted = bpy.app.version < (4, 5, 0)
-    shown = (strip for strip in strips if strip.type != "SOUND" and (counts_muted or not strip.mute))
-    if scene.render.use_sequencer and any(shown):
-        return "The Video Sequencer's strips are rendered in the place of the scene, without its avatars."
-    return ""
-
-
-def strangers(scene: Scene) -> Iterator[str]:
-    """Say which avatars are not rendered rightly with a scene though they may be seen there."""
-    if scene.render.use_multiview:
-        yield "Stereoscopy: both eyes get the same picture of the avatars."
-    instances = (each.instance_collection for each in scene.objects if each.instance_type == "COLLECTION")
-    for name in {each.name for each in instances if each and any(map(is_avatar, each.all_objects))}:
-        yield f"Avatars in instances of the collection {name} are not rendered: make a library override, or them real."
-    for other in scenes_in(scene) - {scene}:
-        if any(in_render(other, layer) for layer in other.view_layers):
-            yield f"The compositor shows the scene {other.name} without its avatars."
