@@ -14,7 +14,8 @@ from likeness.contract.avatar_file import read_avatar
 from ..scene import find
 from ..scene.prepare import prepare
 from ..scene.remove import remove_avatar
-from .work import HIDDEN, AvatarMaker, Made, Work, enter_object_mode, names_of
+from .maker import HIDDEN, AvatarMaker, Made, enter_object_mode, names_of
+from .work import Work
 
 
 class OpenAvatar(AvatarMaker, Operator):

@@ -18,7 +18,8 @@ from ..client import EngineClient, EngineState, Job
 from ..photo import SUFFIXES, read_photo
 from ..properties import QUALITY_ITEMS, SessionProperties
 from ..scene.prepare import prepare
-from .work import HIDDEN, AvatarMaker, Made, Work, names_of
+from .maker import HIDDEN, AvatarMaker, Made, names_of
+from .work import Work
 
 STAGES = {
     "read": ("Reading the photo", 0.0, 0.03),

@@ -59,22 +59,14 @@ class MatchPortrait(Waiter, Operator):
             work = self._begin(context)
         except LikenessError as error:
             return self.failed(error)
-        session.begin(work)
-        try:
-            while not work.wait(PAUSE):
-                pass  # in steps, so that Ctrl-C gets through
-        finally:
-            work.cancel()
-            session.end()
+        self.block_for(work)
         return self.conclude(context, work)
 
     def conclude(self, context: Context, work: Work[bytes]) -> set[str]:
         """Set camera, scene and compositor."""
-        if work.cancelled:
-            self.report({"INFO"}, "Cancelled")
-            return {"CANCELLED"}
-        if work.error:
-            return self.failed(work.error)
+        ended = self.without_result(work)
+        if ended:
+            return ended
         mesh = bpy.data.objects.get(self.mesh_name)
         if mesh is None or not find.is_avatar(mesh):
             return self.failed(InputError("plate.gone", f"{self.mesh_name} is no longer there.", "Select an avatar."))

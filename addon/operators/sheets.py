@@ -56,12 +56,10 @@ class SheetMaker(Waiter):
 
     def conclude(self, context: Context, work: Work[bytes]) -> set[str]:
         """Write what the engine has drawn."""
-        if work.cancelled:
-            self.report({"INFO"}, "Cancelled")
-            return {"CANCELLED"}
+        ended = self.without_result(work)
+        if ended:
+            return ended
         try:
-            if work.error:
-                raise work.error
             return self._keep(context, work.result)
         except LikenessError as error:
             return self.failed(error)
