@@ -27,8 +27,8 @@ from likeness.lifting.types import CHIN, UNDER_NOSE, Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import Volume
 
-BUDGET = {Part.HAIR: 32_000, Part.TORSO: 12_000}
-"""Most Gaussians that the front of each may take."""
+HEAD_BUDGET, TORSO_BUDGET = 32_000, 12_000
+"""Most Gaussians that the front may take in the head's rows and in the torso's."""
 STEEPEST = 2.0
 """Slope (metres of depth per metre across) of a lifted pixel at the outline; the volume's side takes over there."""
 RIM_FACING = 0.45
@@ -40,6 +40,8 @@ UNDER_INSET = 0.004
 OUTLINE = (0.003, 0.05)
 """Band along the torso's outline whose colours continue on its back, metres."""
 SCALP_SPACING, SCALP_INSET = 0.004, 0.003
+END = 2.2
+"""How far the torso's samples stay from the end of the picture, in spacings: three standard deviations."""
 COLLAR = 0.07
 """Half width of the middle of the torso that a back does not share: collar, tie, neckline; metres."""
 COARSE = 128
@@ -66,17 +68,18 @@ def lift_volume(
 
 def _front_layers(scene: Scene, view: Visibility, volume: Volume, mask: Bool[np.ndarray, "S S"]) -> list[Layer]:
     """Lift the volume's pixels onto its near surface."""
-    torso = volume.torso_share > 0.5
+    in_torso_rows = volume.torso_share > 0.5
     down, right = np.gradient(volume.front)
     layers = []
-    for part, own in ((Part.HAIR, mask & ~torso), (Part.TORSO, mask & torso)):
-        cells = adaptive_cells(scene.portrait, own, coarsest=4, budget=BUDGET[part])
+    for budget, own in ((HEAD_BUDGET, mask & ~in_torso_rows), (TORSO_BUDGET, mask & in_torso_rows)):
+        cells = adaptive_cells(scene.portrait, own, coarsest=4, budget=budget)
         depth = volume.front[cells.row, cells.column]
         per_metre = scene.camera.K[0, 0] / depth
         slope = np.stack([right[cells.row, cells.column], down[cells.row, cells.column]], 1) * per_metre[:, None]
         slope = np.clip(slope, -STEEPEST, STEEPEST)
         means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
-        layers.append(_on_scaffold(scene, means, basis, cells.color, cells.opacity, part=part, seen=True))
+        torso, seen = volume.torso[cells.row, cells.column], np.ones(len(means), bool)
+        layers += _on_scaffold(scene, torso, means, basis, cells.color, cells.opacity, seen)
     return layers
 
 
@@ -95,18 +98,21 @@ def _side_layers(
     points, wanted = pull_inside(scene, view, points, REACH * samples.spacing)
     row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
     basis = disc_basis(normals, samples.spacing * SURFACE_SIGMA)
-    torso = volume.torso_share[row, column] > 0.5
+    torso = volume.torso[row, column]
+    # Where square or picture cut the torso, its front alone goes to the end: nothing else shows over the photograph.
+    to_end = ndimage.distance_transform_edt(np.pad(scene.portrait.valid, 1))[1:-1, 1:-1] - 1
+    wanted &= ~torso | (to_end[row, column] > END * samples.spacing / scene.metres_per_pixel)
     wanted &= ~volume.gap[row, column] & (volume.is_front[samples.triangle] | ~volume.bare[row, column])
     seen = volume.is_front[samples.triangle] & rim
     # Pixel by pixel carried back along the line of sight, the colours would draw streaks on the side of the head.
     stray = rng.normal(0, STRAY / scene.metres_per_pixel, points[:, :2].shape) * ~(torso | seen | under)[:, None]
     color = surface.at(points, *pixel_of(np.stack([column, row], 1) + 0.5 + stray, len(view.label)))
-    opacity = np.full(len(points), 0.95)
-    layers = []
-    for part, own in ((Part.HAIR, wanted & ~torso), (Part.TORSO, wanted & torso)):
-        layers.append(
-            _on_scaffold(scene, points[own], basis[own], color[own], opacity[own], part=part, seen=seen[own])
-        )
+    # Under the chin carriers stretch: what then shows between the front's pixels has to be like them.
+    shown = scene.portrait.alpha > 0.9
+    ground = under & (shown & ~surface.over_chin)[row, column]
+    color[ground] = blur_inside(colors.foreground, shown, 1.5)[row[ground], column[ground]]
+    arrays = points, basis, color, np.full(len(points), 0.95), seen
+    layers = _on_scaffold(scene, torso[wanted], *(array[wanted] for array in arrays))
     return [*layers, _scalp_layer(scene, surface, rng)]
 
 
@@ -147,7 +153,7 @@ class _UnseenColors:
     def of(
         cls, scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
     ) -> _UnseenColors:
-        over_chin = volume.torso_share < OVER_CHIN
+        over_chin = (volume.torso_share < OVER_CHIN) & ~volume.torso
         hair = _hair_mask(scene, view, colors, over_chin)
         back = _back_mask(scene, view, ~over_chin)
         lips = np.arange(len(hair))[:, None] > scene.portrait.landmarks[UNDER_NOSE, 1]
@@ -242,22 +248,26 @@ def _facing(scene: Scene, volume: Volume) -> Float[np.ndarray, "T"]:
 
 def _on_scaffold(
     scene: Scene,
+    torso: Bool[np.ndarray, "N"],
     means: Float[np.ndarray, "N 3"],
     basis: Float[np.ndarray, "N 3 3"],
     color: Float[np.ndarray, "N 3"],
     opacity: Float[np.ndarray, "N"],
-    *,
-    part: Part,
-    seen: bool | Bool[np.ndarray, "N"],
-) -> Layer:
-    return make_layer(
-        scene.vertices,
-        scene.rig.faces,
-        scaffold_triangle(means, scene.rig.head_triangles),
-        means,
-        basis,
-        colors=color,
-        opacities=opacity,
-        part=part,
-        seen=np.broadcast_to(np.asarray(seen), (len(means),)).copy(),
-    )
+    seen: Bool[np.ndarray, "N"],
+) -> list[Layer]:
+    """Bind the torso's Gaussians to its carriers and the others to the head's."""
+    triangle = scaffold_triangle(means, torso, scene.rig.head_triangles)
+    return [
+        make_layer(
+            scene.vertices,
+            scene.rig.faces,
+            triangle[own],
+            means[own],
+            basis[own],
+            colors=color[own],
+            opacities=opacity[own],
+            part=part,
+            seen=seen[own],
+        )
+        for part, own in ((Part.HAIR, ~torso), (Part.TORSO, torso))
+    ]

@@ -7,10 +7,11 @@ weights, and a fading share of the shapes, from the skin around them: a smooth, 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import Part, Rig
@@ -18,63 +19,63 @@ from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import landmarks
 from likeness.lifting.types import CHIN
 
-CELL = 0.025
-"""Side of a scaffold cell, metres."""
-DEPTHS = np.array([0.03, -0.08, -0.19])
-"""Head-space z of the grids: at the face, at the ears, at the back of the head."""
-EXTENT_X = (-0.35, 0.35)
-EXTENT_Y = (-0.45, 0.35)
-WEIGHT_SIGMA = 0.03
+FINE, COARSE = 0.0125, 0.04
+"""Sides of the scaffold's cells round the neck, where the motion changes from place to place, and elsewhere; metres."""
+
+
+def _edges(low: float, fine_from: float, fine_to: float, high: float) -> Float[np.ndarray, "N"]:
+    """Borders of cells: fine ones in the middle, coarse ones on both sides."""
+    parts = ((low, fine_from, COARSE), (fine_from, fine_to, FINE), (fine_to, high, COARSE))
+    return np.unique(np.concatenate([np.linspace(a, b, round((b - a) / cell) + 1) for a, b, cell in parts]))
+
+
+X = _edges(-0.35, -0.125, 0.125, 0.35)
+Y = _edges(-0.45, -0.25, -0.05, 0.35)
+"""Borders of columns and rows in head space; the neck is where they are fine."""
+DEPTHS = np.linspace(0.08, -0.22, 16)
+"""Head-space z of the grids. What lies between two takes the nearer one's motion, so they stand near each other."""
+LEAST_SIGMA, SIGMA_SHARE = 0.012, 0.5
+"""Reach over which a carrier takes its motion from the skin: at least, metres, and as a share of its distance."""
 SHAPE_REACH = 0.04
 """Distance from the skin at which a shape has faded to 1/e on the scaffold, metres."""
+LEAST_FADE = 1e-3
 COLLAR = (0.01, 0.05)
 """Distance under the chin over which the shapes fade out: a beard follows the jaw, a collar does not; metres."""
-SHOULDERS = (0.0, 0.08)
-"""Distance under the chin over which carriers cease to follow the neck: below it, clothes stay when the head turns."""
-NEIGHBOURS = 48
+SHOULDERS = (0.0, 0.1)
+"""Distance under the chin over which the head's carriers cease to follow the neck: long hair lies on the shoulders."""
+CLOTH, HANGING = (0.003, 0.035), (0.015, 0.055)
+"""Distances from the skin over which the torso ceases to follow it, and over which hair begins to lie on shoulders."""
+NEIGHBOURS = 64
 
 
 def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
-    """Append the scaffold's vertices and triangles to a rig that has none."""
+    """Append the scaffold's vertices and triangles to a rig that has none: the head's carriers, then the torso's."""
     vertices, faces = _grids()
-    sources = _skin_vertices(assets)
-    distance, nearest = cKDTree(rig.v_neutral[sources]).query(vertices, k=NEIGHBOURS)
-    nearest = sources[nearest]
-    # Relative distances: far from the skin the nearest still decide, and the share is spread over all of them.
-    kernel = np.exp(-0.5 * (distance**2 - distance[:, :1] ** 2) / WEIGHT_SIGMA**2)
-    kernel /= kernel.sum(1, keepdims=True)
-    chin = float(landmarks(rig.v_neutral, assets)[CHIN, 1])
-    over_collar = _rise(vertices[:, 1], chin, COLLAR)
-    fade = np.exp(-((distance[:, 0] / SHAPE_REACH) ** 2)) * over_collar
-
-    def spread(values: Float[np.ndarray, "V *c"]) -> Float[np.ndarray, "W *c"]:
-        return np.einsum("wk,wk...->w...", kernel, values[nearest]).astype(np.float32)
-
-    scaffold_shapes = spread(rig.shapedirs) * fade[:, None, None]
-    scaffold_pose = spread(rig.posedirs) * fade[:, None, None]
-    with_neck = _rise(vertices[:, 1], chin, SHOULDERS)[:, None]
-    root = np.eye(1, rig.lbs_weights.shape[1])
-    scaffold_weights = with_neck * spread(rig.lbs_weights) + (1 - with_neck) * root
+    carriers = _head_carriers(rig, assets, vertices), _torso_carriers(rig, assets, vertices)
+    count = len(vertices)
+    per_vertex = {
+        name: np.concatenate([getattr(rig, name), *(c[name] for c in carriers)]).astype(np.float32)
+        for name in ("v_neutral", "shapedirs", "posedirs", "lbs_weights")
+    }
+    parts = np.repeat(np.array([Part.HAIR, Part.TORSO], np.int32), len(faces))
     return replace(
         rig,
-        v_neutral=np.concatenate([rig.v_neutral, vertices.astype(np.float32)]),
-        faces=np.concatenate([rig.faces, faces + len(rig.v_neutral)]).astype(np.int32),
-        shapedirs=np.concatenate([rig.shapedirs, scaffold_shapes.astype(np.float32)]),
-        posedirs=np.concatenate([rig.posedirs, scaffold_pose.astype(np.float32)]),
-        lbs_weights=np.concatenate([rig.lbs_weights, scaffold_weights.astype(np.float32)]),
-        face_part=np.concatenate([rig.face_part, np.full(len(faces), int(Part.HAIR), np.int32)]),
+        faces=np.concatenate([rig.faces, *(faces + len(rig.v_neutral) + k * count for k in (0, 1))]).astype(np.int32),
+        face_part=np.concatenate([rig.face_part, parts]),
+        **per_vertex,
     )
 
 
-def scaffold_triangle(points: Float[np.ndarray, "N 3"], head_triangles: int) -> Int[np.ndarray, "N"]:
+def scaffold_triangle(
+    points: Float[np.ndarray, "N 3"], torso: Bool[np.ndarray, "N"], head_triangles: int
+) -> Int[np.ndarray, "N"]:
     """Return the scaffold triangle (index into the rig's faces) that carries each point of the neutral head space."""
-    columns, rows = _cells()
+    columns, rows = len(X) - 1, len(Y) - 1
     grid = np.abs(points[:, 2:] - DEPTHS).argmin(1)
-    x = np.clip((points[:, 0] - EXTENT_X[0]) / CELL, 0, columns - 1e-6)
-    y = np.clip((points[:, 1] - EXTENT_Y[0]) / CELL, 0, rows - 1e-6)
-    upper = (x % 1.0) + (y % 1.0) > 1.0
-    cell = (grid * rows + y.astype(np.int64)) * columns + x.astype(np.int64)
-    return (head_triangles + 2 * cell + upper).astype(np.int32)
+    column, x = _cell(points[:, 0], X)
+    row, y = _cell(points[:, 1], Y)
+    cell = ((len(DEPTHS) * torso + grid) * rows + row) * columns + column
+    return (head_triangles + 2 * cell + (x + y > 1.0)).astype(np.int32)
 
 
 def drop_unused_scaffold(rig: Rig, triangle: Int[np.ndarray, "N"]) -> tuple[Rig, Int[np.ndarray, "N"]]:
@@ -96,22 +97,81 @@ def drop_unused_scaffold(rig: Rig, triangle: Int[np.ndarray, "N"]) -> tuple[Rig,
     return slim, new_face[triangle].astype(np.int32)
 
 
-def _rise(height: Float[np.ndarray, "W"], chin: float, under_chin: tuple[float, float]) -> Float[np.ndarray, "W"]:
-    """Return 1 above the first and 0 below the second distance under the chin, smoothly between (smoothstep)."""
-    t = np.clip((height - (chin - under_chin[1])) / (under_chin[1] - under_chin[0]), 0, 1)
+def _head_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W 3"]) -> dict[str, np.ndarray]:
+    """Hair, hat and beard: the skin's own motion, slower, fading out towards the shoulders."""
+    near = _Near.of(rig, _vertices_in(assets, "face", "scalp", "ears", "neck"), vertices)
+    chin = float(landmarks(rig.v_neutral, assets)[CHIN, 1])
+    fade = np.exp(-((near.distance / SHAPE_REACH) ** 2)) * _rise(vertices[:, 1], chin - COLLAR[1], chin - COLLAR[0])
+    over_shoulders = _rise(vertices[:, 1], chin - SHOULDERS[1], chin - SHOULDERS[0])
+    with_neck = 1 - (1 - over_shoulders) * _rise(near.distance, *HANGING)
+    return {
+        "v_neutral": vertices,
+        "shapedirs": near.faded(rig.shapedirs, fade),
+        "posedirs": near.faded(rig.posedirs, fade),
+        "lbs_weights": _shared_with_root(near.share @ rig.lbs_weights, with_neck),
+    }
+
+
+def _torso_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W 3"]) -> dict[str, np.ndarray]:
+    """Chest and clothes: at the neck they go with its skin, from there outwards less and less, and nowhere else."""
+    near = _Near.of(rig, _vertices_in(assets, "neck", "torso"), vertices)
+    return {
+        "v_neutral": vertices,
+        "shapedirs": np.zeros((len(vertices), *rig.shapedirs.shape[1:]), np.float32),
+        "posedirs": np.zeros((len(vertices), *rig.posedirs.shape[1:]), np.float32),
+        "lbs_weights": _shared_with_root(near.share @ rig.lbs_weights, 1 - _rise(near.distance, *CLOTH)),
+    }
+
+
+@dataclass(frozen=True)
+class _Near:
+    """The skin around each vertex of the scaffold."""
+
+    share: sparse.csr_matrix
+    """Of every vertex of the rig (V) in every one of the scaffold (W)."""
+    distance: Float[np.ndarray, "W"]
+
+    @classmethod
+    def of(cls, rig: Rig, skin: Int[np.ndarray, "M"], vertices: Float[np.ndarray, "W 3"]) -> _Near:
+        distance, nearest = cKDTree(rig.v_neutral[skin]).query(vertices, k=NEIGHBOURS)
+        sigma = np.hypot(LEAST_SIGMA, SIGMA_SHARE * distance[:, :1])
+        # Relative distances: far from the skin the nearest still decide, and the share is spread over all of them.
+        kernel = np.exp(-0.5 * (distance**2 - distance[:, :1] ** 2) / sigma**2)
+        kernel /= kernel.sum(1, keepdims=True)
+        rows = np.arange(len(vertices) + 1) * NEIGHBOURS
+        shape = len(vertices), len(rig.v_neutral)
+        return cls(sparse.csr_matrix((kernel.ravel(), skin[nearest].ravel(), rows), shape), distance[:, 0])
+
+    def faded(self, values: Float[np.ndarray, "V 3 C"], fade: Float[np.ndarray, "W"]) -> Float[np.ndarray, "W 3 C"]:
+        """Return the skin's mean motion, faded; 0 where hardly anything is left of it."""
+        left = fade > LEAST_FADE
+        motion = np.zeros((len(fade), *values.shape[1:]), np.float32)
+        motion[left] = (self.share[left] @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+        return motion * fade[:, None, None].astype(np.float32)
+
+
+def _shared_with_root(weights: Float[np.ndarray, "W J"], share: Float[np.ndarray, "W"]) -> Float[np.ndarray, "W J"]:
+    return share[:, None] * weights + (1 - share)[:, None] * np.eye(1, weights.shape[1])
+
+
+def _rise(value: Float[np.ndarray, "W"], low: float, high: float) -> Float[np.ndarray, "W"]:
+    """Return 0 below `low` and 1 above `high`, smoothly between (smoothstep)."""
+    t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _cells() -> tuple[int, int]:
-    columns = round((EXTENT_X[1] - EXTENT_X[0]) / CELL)
-    rows = round((EXTENT_Y[1] - EXTENT_Y[0]) / CELL)
-    return columns, rows
+def _cell(
+    values: Float[np.ndarray, "N"], borders: Float[np.ndarray, "B"]
+) -> tuple[Int[np.ndarray, "N"], Float[np.ndarray, "N"]]:
+    """Return the cell of each value, the outermost ones taking what lies beyond, and the place within it, 0..1."""
+    inside = np.clip(values, borders[0], borders[-1])
+    cell = np.clip(np.searchsorted(borders, inside, side="right") - 1, 0, len(borders) - 2)
+    return cell, (inside - borders[cell]) / np.diff(borders)[cell]
 
 
 def _grids() -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"]]:
     """Vertices and triangles of all grids; two triangles a cell, cells row by row from the lower right of the head."""
-    columns, rows = _cells()
-    z, y, x = np.meshgrid(DEPTHS, np.linspace(*EXTENT_Y, rows + 1), np.linspace(*EXTENT_X, columns + 1), indexing="ij")
+    z, y, x = np.meshgrid(DEPTHS, Y, X, indexing="ij")
     vertices = np.stack([x, y, z], -1).reshape(-1, 3)
     index = np.arange(len(vertices)).reshape(z.shape)
     low_left, low_right = index[:, :-1, :-1].ravel(), index[:, :-1, 1:].ravel()
@@ -121,6 +181,6 @@ def _grids() -> tuple[Float[np.ndarray, "W 3"], Int[np.ndarray, "G 3"]]:
     return vertices, np.stack([lower, upper], 1).reshape(-1, 3)
 
 
-def _skin_vertices(assets: HeadAssets) -> Int[np.ndarray, "M"]:
-    outer = [REGION_NAMES.index(name) for name in ("face", "scalp", "ears", "neck", "torso")]
-    return np.unique(assets.faces[np.isin(assets.face_region, outer)])
+def _vertices_in(assets: HeadAssets, *regions: str) -> Int[np.ndarray, "M"]:
+    wanted = [REGION_NAMES.index(name) for name in regions]
+    return np.unique(assets.faces[np.isin(assets.face_region, wanted)])

@@ -18,6 +18,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 from likeness.geometry.cameras import Camera
+from likeness.lifting.shoulders import torso_pixels
 from likeness.lifting.types import CHIN, UNDER_NOSE, Scene
 from likeness.lifting.visibility import Label, Visibility
 from likeness.rendering.mesh import rasterize_mesh
@@ -51,6 +52,8 @@ class Volume:
     is_front: Bool[np.ndarray, "T"]
     torso_share: Float[np.ndarray, "S S"]
     """0 in the head's rows, 1 in the torso's, smooth between."""
+    torso: Bool[np.ndarray, "S S"]
+    """All that lies under the neck: shoulders and what is worn on them."""
     bare: Bool[np.ndarray, "S S"]
     """Pixels whose far side is the modelled skin itself: a turned face's other cheek, a nape under short hair."""
     gap: Bool[np.ndarray, "S S"]
@@ -82,6 +85,7 @@ def inflate(scene: Scene, view: Visibility) -> Volume:
         faces=faces,
         is_front=is_front,
         torso_share=_upsample(share, size),
+        torso=torso_pixels(scene.portrait, _upsample(share, size)[:, 0] > 0.5),
         bare=_upsample((bare & (share < BARE_NECK)).astype(np.float64), size) > 0.5,
         gap=_upsample((gap & (share < BARE_NECK)).astype(np.float64), size) > 0.5,
     )

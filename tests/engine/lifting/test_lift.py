@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.contract.progress import Cancelled, SilentProgress
+from likeness.head.model import rig_vertices
 from likeness.lifting.lift import lift_layers
 from likeness.lifting.refine import refine
 from likeness.rendering.api import render
@@ -30,6 +33,34 @@ def test_every_part_is_there_and_finite(layer):
     for name in ("local_mean", "local_basis", "opacities", "colors"):
         assert np.isfinite(getattr(layer.bound, name)).all()
     assert layer.bound.colors.min() >= 0 and layer.bound.colors.max() <= 1
+
+
+def test_only_the_torsos_front_reaches_the_end_of_the_picture(scene):
+    """Its ground and back would show as a line over the photograph that goes on there."""
+    end = scene.camera.height - 60
+    valid = np.broadcast_to(np.arange(scene.camera.height)[:, None] < end, scene.portrait.valid.shape).copy()
+    alpha = scene.portrait.alpha * valid
+    cut = replace(scene, portrait=replace(scene.portrait, valid=valid, alpha=alpha))
+    layer = lift_layers(cut, np.random.default_rng(0), SilentProgress())
+    means, covars = pose(layer.bound, cut.vertices, cut.rig.faces)
+    pixels, depth = cut.camera.project(means.astype(np.float64))
+    radius = np.sqrt(np.linalg.eigvalsh(covars)[:, -1]) * cut.camera.K[0, 0] / depth
+    torso = layer.bound.part == Part.TORSO
+    discs = torso & ~layer.seen
+    assert discs.sum() > 100
+    assert (pixels[:, 1] + 2.5 * radius)[discs].max() < end
+    assert pixels[torso & layer.seen, 1].max() > end - 2
+
+
+def test_a_turning_neck_leaves_the_shoulders_where_they_are(scene, layer):
+    turned = np.zeros((len(scene.rig.parents), 3), np.float32)
+    turned[1, 1] = np.radians(25)
+    still, _ = pose(layer.bound, scene.vertices, scene.rig.faces)
+    moved, _ = pose(layer.bound, rig_vertices(scene.rig, scene.controls, turned), scene.rig.faces)
+    torso = layer.bound.part == Part.TORSO
+    distance = np.linalg.norm(moved - still, axis=1)[torso]
+    assert distance.max() < 0.04
+    assert distance[np.abs(still[torso, 0]) > 0.12].max() < 0.002
 
 
 def test_refinement_reproduces_the_portrait_and_keeps_the_unseen(scene, layer):

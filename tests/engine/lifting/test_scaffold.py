@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from likeness.contract.avatar import JOINT_NAMES
+from likeness.binding.affine import bind
+from likeness.contract.avatar import JOINT_NAMES, Part
+from likeness.geometry.frames import triangle_frames
 from likeness.head.model import bake_rig, rig_vertices
 from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, scaffold_triangle
 
@@ -16,10 +19,10 @@ def rig(open_head):
     return add_scaffold(plain, open_head)
 
 
-def posed(rig, joint=None, angle=0.0, **controls):
+def posed(rig, joint=None, angle=0.0, axis=1, **controls):
     pose = np.zeros((len(rig.parents), 3), np.float32)
     if joint:
-        pose[JOINT_NAMES.index(joint), 1] = angle
+        pose[JOINT_NAMES.index(joint), axis] = angle
     values = np.array([controls.get(name, 0.0) for name in rig.control_names], np.float32)
     return rig_vertices(rig, values, pose)
 
@@ -29,27 +32,79 @@ def test_weights_are_a_partition(rig):
     assert rig.lbs_weights.min() >= 0
 
 
-def test_the_triangle_contains_its_point(rig):
+def carriers(rig, part):
+    """The scaffold's triangles of one part."""
+    return rig.faces[rig.head_triangles :][rig.face_part[rig.head_triangles :] == part]
+
+
+def carried(rig, part, points, still, turned):
+    """Take points from one pose to another as Gaussians are taken."""
+    triangle = scaffold_triangle(points, np.full(len(points), part == Part.TORSO), rig.head_triangles)
+    local, _ = bind(points, np.zeros((len(points), 3, 3)), triangle, still, rig.faces)
+    frames, origins = triangle_frames(turned.astype(np.float64), rig.faces[triangle])
+    return origins + np.einsum("nij,nj->ni", frames, local)
+
+
+@pytest.mark.parametrize("part", [Part.HAIR, Part.TORSO])
+def test_the_triangle_contains_its_point(rig, part):
     rng = np.random.default_rng(0)
     points = rng.uniform([-0.3, -0.4, -0.2], [0.3, 0.3, 0.05], (500, 3))
-    corners = rig.v_neutral[rig.faces[scaffold_triangle(points, rig.head_triangles)]].astype(np.float64)
+    triangle = scaffold_triangle(points, np.full(500, part == Part.TORSO), rig.head_triangles)
+    assert (rig.face_part[triangle] == part).all()
+    corners = rig.v_neutral[rig.faces[triangle]].astype(np.float64)
     solved = np.linalg.solve(
         np.concatenate([corners[..., :2].transpose(0, 2, 1), np.ones((500, 1, 3))], 1),
         np.concatenate([points[:, :2], np.ones((500, 1))], 1)[..., None],
     )[..., 0]
     assert solved.min() > -1e-4 and solved.max() < 1 + 1e-4
     nearest_grid = np.abs(corners[:, 0, 2] - points[:, 2])
-    assert nearest_grid.max() <= 0.062
+    assert nearest_grid.max() <= 0.0101
 
 
 def test_crown_turns_with_the_skull_and_shoulders_stay(rig):
     still, turned = posed(rig), posed(rig, "neck", 0.5)
     scaffold = np.arange(len(still)) >= rig.head_vertices
     moved = np.linalg.norm(turned - still, axis=1)
-    crown = scaffold & (still[:, 1] > 0.1) & (np.abs(still[:, 0]) > 0.05)
+    hair = np.isin(np.arange(len(still)), carriers(rig, Part.HAIR))
+    crown = hair & (still[:, 1] > 0.1) & (np.abs(still[:, 0]) > 0.05)
     shoulders = scaffold & (still[:, 1] < -0.22)
     assert moved[crown].min() > 0.015
     assert moved[shoulders].max() < 0.01
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_clothes_move_only_near_the_neck(rig, axis):
+    still, turned = posed(rig), posed(rig, "neck", np.radians(25), axis)
+    moved = np.linalg.norm(turned - still, axis=1)
+    torso = np.unique(carriers(rig, Part.TORSO))
+    skin, _ = cKDTree(still[: rig.head_vertices]).query(still[torso])
+    assert moved[torso[(skin > 0.036) | (np.abs(still[torso, 0]) > 0.11)]].max() < 0.001
+    assert moved[torso].max() < 0.04
+
+
+def test_clothes_at_the_neck_go_with_its_skin(rig):
+    """Where a neckline lies on the skin the two must not part."""
+    still, turned = posed(rig), posed(rig, "neck", np.radians(25))
+    weight = rig.lbs_weights[: rig.head_vertices, 0]
+    neck = np.flatnonzero((weight > 0.3) & (weight < 0.8))
+    moved = carried(rig, Part.TORSO, still[neck].astype(np.float64), still, turned)
+    assert np.linalg.norm(turned[neck] - still[neck], axis=1).max() > 0.015
+    assert np.linalg.norm(moved - turned[neck], axis=1).max() < 0.01
+
+
+@pytest.mark.parametrize(("part", "most"), [(Part.HAIR, 0.013), (Part.TORSO, 0.005)])
+def test_neighbours_move_alike_round_the_neck(rig, part, most):
+    """Points 2 mm apart stay together, on whatever triangle of whatever grid each of them is."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-0.2, -0.25, -0.15], [0.2, -0.08, 0.06], (5000, 3))
+    step = rng.normal(size=points.shape)
+    beside = points + 0.002 * step / np.linalg.norm(step, axis=1, keepdims=True)
+    still, turned = posed(rig), posed(rig, "neck", np.radians(25))
+    apart = np.linalg.norm(
+        carried(rig, part, points, still, turned) - carried(rig, part, beside, still, turned) - (points - beside),
+        axis=1,
+    )
+    assert np.percentile(apart, 99) < most
 
 
 def test_shapes_fade_with_the_distance_from_the_skin(rig):
