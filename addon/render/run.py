@@ -89,7 +89,7 @@ class Run:
         if self._done or self.error is not None or self.scene.camera is None:  # without one nothing is rendered
             return
         message = f"Blender has rendered {self.scene.name} without its compositor and so without its avatars."
-        self.fail(InputError("render.not_evaluated", message, "For scene strips, turn on Use Nodes in its compositor."))
+        self.fail(InputError("render.not_evaluated", message, "Render the scene by itself, not as a strip."))
 
     def draw(self, depsgraph: Depsgraph) -> None:
         """Fill the picture of the view layer that is evaluated; not for the shutter's other moments, nor twice."""
