@@ -111,8 +111,9 @@ class SceneProperties(bpy.types.PropertyGroup):
     )
     photo_colors: BoolProperty(
         name="Photo Colors",
-        description="Keep the photograph's own colors under the view transforms AgX and Filmic",
-        default=False,
+        description="Keep the photograph's own colors under the view transforms AgX and Filmic, as in the viewport. "
+        "OpenEXR files hold scene-linear colors in any case",
+        default=True,
     )
 
 

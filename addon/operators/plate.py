@@ -88,22 +88,20 @@ class MatchPortrait(Waiter, Operator):
         place = mesh.evaluated_get(context.evaluated_depsgraph_get()).matrix_world.copy()
         if plate.is_uneven(place):
             self.report({"WARNING"}, f"{mesh.name} is scaled unevenly: no camera sees it as the photo does")
+        self._match_colors(scene)
         camera = plate.set_camera(scene, mesh, place)
         image = plate.set_plate(camera, f"{mesh.name} Plate", png, photo_space(scene) or "sRGB")
         if not plate.add_nodes(scene, context.view_layer, image):
             self.report({"WARNING"}, "The compositor does not reach its output or is off: renders will lack the photo")
-        self._match_colors(scene)
 
     def _match_colors(self, scene: Scene) -> None:
         """Show the photo's own colours where the user has not chosen how the scene is viewed, and say so."""
         view = scene.view_settings
-        if view.view_transform == "Standard" or photo_space(scene) is not None:
-            return
         is_default = (view.view_transform, view.look, view.exposure, view.gamma) == ("AgX", "None", 0.0, 1.0)
         if is_default and not view.use_curve_mapping:
             view.view_transform = "Standard"
             self.report({"INFO"}, "View Transform is now Standard, which shows the photo's own colors")
-        else:
+        elif view.view_transform != "Standard" and photo_space(scene) is None:
             changed = f"View Transform {view.view_transform} changes the photo's colors"
             self.report({"WARNING"}, f"{changed}; Standard does not, nor do Photo Colors")
 

@@ -7,6 +7,9 @@ from bpy.types import Scene
 INVERSES = {"AgX": "AgX Base sRGB", "Filmic": "Filmic sRGB"}
 """Colours that enter through such a space come out of the view transform as they were; Standard changes none."""
 
+LINEAR_FILES = ("OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR")
+"""Formats that hold scene-linear values, whatever the view transform."""
+
 
 def changes_photos(scene: Scene) -> bool:
     """Tell whether the scene's view transform is one that photographs can be led through unchanged."""
@@ -18,6 +21,6 @@ def photo_space(scene: Scene) -> str | None:
 
     The view's exposure, gamma and look are not undone: they act on avatars as on everything.
     """
-    if not scene.likeness.photo_colors:
+    if not scene.likeness.photo_colors or scene.render.image_settings.file_format in LINEAR_FILES:
         return None
     return INVERSES.get(scene.view_settings.view_transform)

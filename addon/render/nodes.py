@@ -46,13 +46,13 @@ def make_group(picture: Picture, *, film: bool) -> NodeTree:
     return tree
 
 
-def avatars(tree: NodeTree, picture: Picture) -> NodeSocket:
-    """Return the avatars' colours, scene-linear and premultiplied."""
+def avatars(tree: NodeTree, picture: Picture, space: str | None = None) -> NodeSocket:
+    """Return the avatars' colours, scene-linear and premultiplied; straight ones are taken to be of another space."""
     stored = image(tree, picture.color.image)
     if picture.space is None:
         return stored
     node = filter_node(tree, "CompositorNodeConvertColorSpace", stored)
-    node.from_color_space, node.to_color_space = picture.space, working_space()
+    node.from_color_space, node.to_color_space = space or picture.space, working_space()
     return filtered(tree, "CompositorNodePremulKey", node.outputs[0])
 
 

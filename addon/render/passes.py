@@ -139,7 +139,7 @@ def _make_group(picture: Picture, masks: Masks) -> NodeTree:
     for name in GIVEN:
         tree.interface.new_socket(name, in_out="INPUT", socket_type="NodeSocketFloat")
     given = tree.nodes.new("NodeGroupInput").outputs
-    color, depth = avatars(tree, picture), channel(tree, image(tree, picture.depth.image), 0)
+    color, depth = avatars(tree, picture, "sRGB"), channel(tree, image(tree, picture.depth.image), 0)
     alpha = channel(tree, color, 3)
     hidden = math(tree, "MULTIPLY", scene_first(tree, given, depth), given["Alpha"])
     visible = math(tree, "SUBTRACT", 1.0, hidden)

@@ -302,11 +302,11 @@ def test_the_portrait_is_rendered_as_it_was_photographed(made, astronaut, tmp_pa
 
 @needs_engine
 def test_photo_colors_lead_the_plate_through_the_view_too(made, astronaut, tmp_path):
-    made.view_settings.view_transform, made.likeness.photo_colors = "AgX", True
+    made.view_settings.view_transform, made.likeness.photo_colors = "Filmic", True
     mesh = add(read_avatar(astronaut))
     assert bpy.ops.likeness.match_portrait() == {"FINISHED"}
-    assert made.view_settings.view_transform == "AgX"
+    assert made.view_settings.view_transform == "Filmic"
     armature_of(mesh).hide_render = True
     sky = slice(20, 60), slice(105, 130)
-    picture, truth = still(tmp_path / "agx.png")[..., :3], photograph(mesh)[..., :3]
+    picture, truth = still(tmp_path / "filmic.png")[..., :3], photograph(mesh)[..., :3]
     assert np.abs(picture - truth)[sky].mean() < 4 / 255

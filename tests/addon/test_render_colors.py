@@ -74,8 +74,9 @@ def test_other_working_spaces_keep_them_too(space, truth, tmp_path):  # noqa: F8
     assert error(still(tmp_path / "a.png"), truth["plain"]) < MEAN
 
 
-def test_a_scene_linear_file_knows_no_view_transform(truth, tmp_path):  # noqa: F811
-    made = viewed(tmp_path, "AgX", keeps=False)
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_scene_linear_file_knows_no_view_transform(keeps, truth, tmp_path):  # noqa: F811
+    made = viewed(tmp_path, "AgX", keeps)
     settings = made.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
     made.render.filepath = str(tmp_path / "a.exr")

@@ -85,8 +85,9 @@ def test_a_view_layer_is_named_before_the_number():
     assert beside("//shot_####", "Fore/ground") == ("//", "shot_avatars_Fore_ground_####")
 
 
-def test_colour_depth_and_mask_are_the_engines(truth, tmp_path):  # noqa: F811
-    with_passes(tmp_path)
+@pytest.mark.parametrize("transform", ["Standard", "AgX"])  # Photo Colors leave the passes
+def test_colour_depth_and_mask_are_the_engines(transform, truth, tmp_path):  # noqa: F811
+    with_passes(tmp_path).view_settings.view_transform = transform
     add(AVATAR, "Ada")
     passes = written(tmp_path)
     assert set(passes) == {*(f"Avatars.{channel}" for channel in "RGBA"), "Depth.V", "Mask.V", "Ada.V"}
