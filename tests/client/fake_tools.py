@@ -8,8 +8,14 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-UV = '''#!{python}
-"""Does what uv would, with the wheels of one folder; FAKE_UV names a file that says what to do wrong."""
+SHELL = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+"""
+"""Begins a program that both a shell and Python read, as pip writes them: a #! alone knows no paths with spaces."""
+UV = (
+    SHELL
+    + '''"""Does what uv would, with the wheels of one folder; FAKE_UV names a file that says what to do wrong."""
 import json, os, pathlib, sys, time, venv, zipfile
 
 words = sys.argv[1:]
@@ -48,6 +54,7 @@ else:
         print("Downloaded", wheel.name, flush=True)
         zipfile.ZipFile(wheel).extractall(site)
 '''
+)
 DOCTOR = """
 import os, sys, time
 print("ok     python          3.11.9", flush=True)
