@@ -20,6 +20,8 @@ NAMES = {"image": "Plate Image", "scale": "Plate Size", "over": "Plate Over"}
 VERSION_5 = bpy.app.version >= (5, 0, 0)
 LAYERS = "CompositorNodeRLayers"
 OUTPUT = "NodeGroupOutput" if VERSION_5 else "CompositorNodeComposite"
+DEFAULT = (LAYERS, OUTPUT, "NodeReroute", "CompositorNodeViewer")
+"""What Blender makes at a first *Use Nodes*."""
 UNEVEN = 1e-3
 """Scales that differ by this part of them are uneven."""
 STEP, BELOW = 200, 420
@@ -129,7 +131,7 @@ def _tree(scene: Scene, view_layer: ViewLayer) -> NodeTree:
             tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
             scene.compositing_node_group = tree
     else:
-        if scene.node_tree is None or all(node.bl_idname in (LAYERS, OUTPUT) for node in scene.node_tree.nodes):
+        if scene.node_tree is None or all(node.bl_idname in DEFAULT for node in scene.node_tree.nodes):
             is_unused = scene.node_tree is None or not scene.use_nodes
             scene.use_nodes = True
             for node in [node for node in scene.node_tree.nodes if node.bl_idname == LAYERS and is_unused]:

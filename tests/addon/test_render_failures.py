@@ -246,7 +246,8 @@ def test_another_scenes_render_layers_are_told(asked, tmp_path, capfd):
     made = scene(tmp_path)
     other = bpy.data.scenes.new("Other")
     other.collection.children.link(add().users_collection[0])
-    other.camera = made.camera
+    other.camera, other.render.engine = made.camera, made.render.engine  # EEVEE wants a screen
+    other.cycles.samples, other.cycles.use_denoising = 1, False
     tree = user_tree(made, tmp_path / "own")
     tree.nodes.new("CompositorNodeRLayers").scene = other
     still(tmp_path / "a.png")
