@@ -11,11 +11,10 @@ from __future__ import annotations
 import bpy
 from bpy.types import Node, NodeSocket, NodeTree
 
+from ..scene.compositor import VERSION_5
 from .marks import mark
 from .pictures import Picture, working_space
 
-VERSION_5 = bpy.app.version >= (5, 0, 0)
-"""The compositor's trees became node groups, and took over the shader editor's nodes."""
 OPTIONS_ARE_SOCKETS = bpy.app.version >= (4, 5, 0)
 NAME = "Likeness Avatars"
 SOCKETS = {"Image": "NodeSocketColor", "Depth": "NodeSocketFloat", "Alpha": "NodeSocketFloat"}

@@ -20,14 +20,15 @@ from bpy.types import Node, NodeTree, Object, Scene
 from likeness.contract.messages import RenderFrame
 
 from ..overlay.layout import Gaussians
+from ..scene.compositor import VERSION_5, tree_of
 from . import engine
 from .avatars import Placed
 from .camera import Region
 from .failure import occupy
 from .marks import mark
-from .nodes import VERSION_5, avatars, channel, image, math, scene_first
+from .nodes import avatars, channel, image, math, scene_first
 from .pictures import Picture, Plane
-from .tree import plain_layers, tree_of
+from .tree import plain_layers
 
 Shown = tuple[Object, ...]
 NAME = "Likeness Passes"

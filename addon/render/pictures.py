@@ -52,8 +52,9 @@ class Picture:
         color = scene_linear(drawn.rgba) if self.space is None else straight(drawn.rgba)
         depth = np.where(drawn.depth > 0, drawn.depth, np.float32(FAR))
         solid = np.where(drawn.rgba[..., 3] >= SOLID, depth, np.float32(FAR))
-        self.color.fill(region, drawn.left, drawn.top, color)
-        self.depth.fill(region, drawn.left, drawn.top, np.stack([depth, solid], axis=-1))
+        self.color.lay(region, drawn.left, drawn.top, color)
+        self.depth.lay(region, drawn.left, drawn.top, np.stack([depth, solid], axis=-1))
+        main_thread.call(self._show)  # once for both, for the main thread evaluates its windows after each
 
     def clear(self, region: Region) -> None:
         """Show nothing."""
@@ -64,6 +65,10 @@ class Picture:
         """Show over everything that this frame must not be used."""
         self.color.paint(region, CARD)
         self.depth.paint(region, (0.0, 0.0, 0.0, 0.0))
+
+    def _show(self) -> None:
+        for plane in (self.color, self.depth):
+            plane.show()
 
 
 class Plane:
@@ -84,35 +89,40 @@ class Plane:
 
     def fill(self, region: Region, left: int, top: int, part: Array[np.ndarray, "H W C"]) -> None:
         """Show a rectangle of the frame, its top row first, in the first C channels, as far as it is in the region."""
+        self.lay(region, left, top, part)
+        main_thread.call(self.show)
+
+    def lay(self, region: Region, left: int, top: int, part: Array[np.ndarray, "H W C"]) -> None:
+        """Take over what `fill` shows; it is seen after `show`."""
         self._empty(region)
         source, self._filled = region.overlap(left, top, (part.shape[1], part.shape[0]))
         self._pixels[self._filled][..., : part.shape[2]] = part[source][::-1]
-        main_thread.call(self._show)
+
+    def show(self) -> None:
+        """Put the pixels into the image; in a window only in the main thread."""
+        height, width = self._pixels.shape[:2]
+        if tuple(self.image.size) != (width, height):
+            self.image.scale(width, height)
+        self.image.pixels.foreach_set(self._pixels.reshape(-1))
+        self.image.update()
 
     def clear(self, region: Region) -> None:
         """Show nothing."""
         self._empty(region)
-        main_thread.call(self._show)
+        main_thread.call(self.show)
 
     def paint(self, region: Region, color: tuple[float, float, float, float]) -> None:
         """Show one colour all over."""
         self._empty(region)
         self._filled = slice(None), slice(None)
         self._pixels[:] = color
-        main_thread.call(self._show)
+        main_thread.call(self.show)
 
     def _empty(self, region: Region) -> None:
         if self._pixels.shape[:2] != region.picture[::-1]:
             self._pixels = np.full((*region.picture[::-1], 4), self._nothing, np.float32)
         self._pixels[self._filled] = self._nothing
         self._filled = slice(0), slice(0)
-
-    def _show(self) -> None:
-        height, width = self._pixels.shape[:2]
-        if tuple(self.image.size) != (width, height):
-            self.image.scale(width, height)
-        self.image.pixels.foreach_set(self._pixels.reshape(-1))
-        self.image.update()
 
 
 def scene_linear(rgba: Array[np.ndarray, "H W 4"]) -> Array[np.ndarray, "H W 4"]:

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 import bpy
 from bpy.types import Node, NodeSocket, NodeTree, Scene
 
+from ..scene.compositor import LAYERS, OUTPUT, VERSION_5, tree_of
 from .marks import change, keep_link, mark
-from .nodes import NAME, SOCKETS, VERSION_5
+from .nodes import NAME, SOCKETS
 
-LAYERS = "CompositorNodeRLayers"
-OUTPUT = "NodeGroupOutput" if VERSION_5 else "CompositorNodeComposite"
 WRITERS = ("CompositorNodeOutputFile", "CompositorNodeViewer")
 
 
@@ -28,11 +27,6 @@ def insert(scene: Scene, groups: Mapping[str, NodeTree]) -> None:
         for node in [node for node in each.nodes if node.bl_idname == LAYERS and node.scene == scene]:
             if node.layer in groups:
                 _insert_after(each, node, groups[node.layer])
-
-
-def tree_of(scene: Scene) -> NodeTree | None:
-    """Return the tree that composites a scene."""
-    return scene.compositing_node_group if VERSION_5 else scene.node_tree
 
 
 def scenes_in(scene: Scene) -> set[Scene]:

@@ -12,14 +12,12 @@ from bpy.types import Camera, Image, Node, NodeSocket, NodeTree, Object, Scene, 
 from mathutils import Matrix
 
 from ..conventions import pixels_to_lens, portrait_to_blender_camera
+from .compositor import LAYERS, OUTPUT, VERSION_5
 
 MARK = "likeness_plate"
 """Custom property: of a camera whose avatar's mesh it is for, of a node that it is one of the plate's."""
 FRAME = "Plate"
 NAMES = {"image": "Plate Image", "scale": "Plate Size", "over": "Plate Over"}
-VERSION_5 = bpy.app.version >= (5, 0, 0)
-LAYERS = "CompositorNodeRLayers"
-OUTPUT = "NodeGroupOutput" if VERSION_5 else "CompositorNodeComposite"
 DEFAULT = (LAYERS, OUTPUT, "NodeReroute", "CompositorNodeViewer")
 """What Blender makes at a first *Use Nodes*."""
 UNEVEN = 1e-3

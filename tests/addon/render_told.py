@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from addon.render.nodes import VERSION_5
+from addon.scene.compositor import VERSION_5
 from bpy.types import Scene
 from scene_dump import dump
 

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from addon.render import engine, run
-from addon.render.nodes import VERSION_5
+from addon.scene.compositor import VERSION_5
 from addon.scene.find import armature_of
 from bpy.types import Scene
 from render_parts import ENGINE_PYTHON, HEIGHT, WIDTH, read, scene, still, whole_addon

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 import pytest
 from addon.render import engine, marks, run
-from addon.render.nodes import VERSION_5
+from addon.scene.compositor import VERSION_5
 from bpy.types import Scene
 from render_parts import cube, read, scene, still, whole_addon
 from render_told import told, user_tree

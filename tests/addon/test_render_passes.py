@@ -35,8 +35,8 @@ FAR = 1e10
 BORDER = (slice(18, 54), slice(36, 72))
 OUTPUTS = {
     "//shot_####": ("//", "shot_avatars_####"),
-    "/farm/a.v2/shot-###x": ("/farm/a.v2/", "shot_avatars_###x"),
-    "/tmp/": ("/tmp/", "avatars_####"),
+    "//a.v2/shot-###x": ("//a.v2/", "shot_avatars_###x"),
+    "//frames/": ("//frames/", "avatars_####"),
     "//take#1/####": ("//take#1/", "avatars_####"),
     "C:\\out\\still.PNG": ("C:\\out\\", "still_avatars_####"),
     "head.v02": ("", "head.v02_avatars_####"),

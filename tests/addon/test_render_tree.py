@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from addon.render import engine, run
-from addon.render.nodes import VERSION_5
+from addon.scene.compositor import VERSION_5
 from render_parts import HEIGHT, WIDTH, read, scene, still, whole_addon
 from render_told import told, user_tree
 from scene_parts import add
