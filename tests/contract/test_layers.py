@@ -16,7 +16,7 @@ ENGINE_ROWS = (
     ("geometry",),
     ("head", "gaussians", "portrait"),
     ("binding", "rendering"),
-    ("tracking", "lifting"),
+    ("tracking", "lifting", "motion"),
     ("avatar",),
     ("worker",),
     ("cli",),

@@ -5,6 +5,8 @@ Source: Apple, ARKit, `ARFaceAnchor.BlendShapeLocation`. Left and right are the 
 
 from __future__ import annotations
 
+import re
+
 ARKIT_NAMES: tuple[str, ...] = (
     "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
@@ -21,3 +23,15 @@ ARKIT_NAMES: tuple[str, ...] = (
     "tongueOut",
 )  # fmt: skip
 """Alphabetical, as the shapes are stored on every rig; 52 of them."""
+
+_BY_LETTERS = {name.lower(): name for name in ARKIT_NAMES}
+
+
+def arkit_name(spelling: str) -> str | None:
+    """Return ARKit's name for one of its common spellings, else None.
+
+    Known: `browDownLeft` (ARKit), `BrowDownLeft` (Live Link Face), `browDown_L` (iFacialMocap, Faceware),
+    `brow_down_left`.
+    """
+    letters = re.sub(r"(?<=[a-z])_?([LR])$", lambda side: {"L": "left", "R": "right"}[side[1]], spelling.strip())
+    return _BY_LETTERS.get(letters.replace("_", "").lower())
