@@ -46,7 +46,7 @@ class Motion:
     head_model: str
     """Which head `expr` belongs to; `open` for ARKit's controls."""
     head_model_hash: str
-    """Content hash of that model; empty where the source does not say, and for ARKit's controls: every head has them."""
+    """Content hash of that model; empty where the source does not say, and for ARKit's controls."""
     expr_names: tuple[str, ...]
     """Names of the channels: ARKit's, or a FLAME model's `expr000`..."""
     K: Array[np.ndarray, "3 3"] | None = None
