@@ -11,16 +11,20 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+import pytest
 from addon.conventions import srgb_to_linear
+from addon.render import engine
 from bpy.types import Object, Scene
 
 import addon
+from likeness.contract.messages import FrameRendered
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_PYTHON = ROOT / ".venv" / "bin" / "python"
 NO_ENGINE = f"the engine's environment is not there: `make setup-test` makes {ENGINE_PYTHON.parents[1]}"
 WIDTH, HEIGHT = 120, 90
 LENS, SENSOR, DISTANCE = 50.0, 36.0, 1.0
+RED = (1.0, 0.0, 0.0, 1.0)
 
 
 @contextmanager
@@ -31,6 +35,20 @@ def whole_addon() -> Iterator[None]:
         yield
     finally:
         addon.unregister()
+
+
+def paints_red(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have an engine that paints everything red, a metre away; return a list that grows with each frame."""
+    frames: list[int] = []
+
+    def draw(request: object, _known: object) -> FrameRendered:
+        frames.append(bpy.context.scene.frame_current)
+        rgba = np.full((request.height, request.width, 4), RED, np.float32)
+        return FrameRendered(id=0, left=0, top=0, rgba=rgba, depth=np.ones(rgba.shape[:2], np.float32))
+
+    monkeypatch.setattr(engine, "draw", draw)
+    monkeypatch.setattr(engine, "wait_until_ready", lambda: None)
+    return frames
 
 
 def scene(folder: Path, engine: str = "CYCLES") -> Scene:

@@ -11,9 +11,9 @@ from addon.render import engine, run
 from addon.scene.compositor import VERSION_5
 from addon.scene.find import armature_of
 from bpy.types import Scene
-from render_parts import ENGINE_PYTHON, HEIGHT, WIDTH, read, scene, still, whole_addon
+from render_parts import ENGINE_PYTHON, HEIGHT, RED, WIDTH, paints_red, read, scene, still, whole_addon
+from render_told import told, user_tree
 from scene_parts import add
-from test_render_tree import RED, told, user_tree
 
 from likeness.contract.errors import MachineError
 from likeness.contract.messages import FrameRendered
@@ -30,16 +30,7 @@ def with_addon() -> Iterator[None]:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have an engine that paints everything red, a metre away; return a list that grows with each frame."""
-    frames: list[int] = []
-
-    def draw(request: object, _known: object) -> FrameRendered:
-        frames.append(bpy.context.scene.frame_current)
-        rgba = np.full((request.height, request.width, 4), RED, np.float32)
-        return FrameRendered(id=0, left=0, top=0, rgba=rgba, depth=np.ones(rgba.shape[:2], np.float32))
-
-    monkeypatch.setattr(engine, "draw", draw)
-    monkeypatch.setattr(engine, "wait_until_ready", lambda: None)
-    return frames
+    return paints_red(monkeypatch)
 
 
 def dies_at(frame: int, monkeypatch: pytest.MonkeyPatch) -> None:

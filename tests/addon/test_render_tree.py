@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 from addon.render import engine, run
 from addon.scene.compositor import VERSION_5
-from render_parts import HEIGHT, WIDTH, read, scene, still, whole_addon
+from render_parts import HEIGHT, RED, WIDTH, paints_red, read, scene, still, whole_addon
 from render_told import told, user_tree
 from scene_parts import add
 
 from addon import session
 from likeness.contract.errors import InputError, MachineError
-from likeness.contract.messages import FrameRendered
-
-RED = (1.0, 0.0, 0.0, 1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -30,16 +27,7 @@ def with_addon() -> Iterator[None]:
 @pytest.fixture
 def red(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have an engine that paints everything red, a metre away; return a list that grows with each frame."""
-    frames: list[int] = []
-
-    def draw(request: object, _known: object) -> FrameRendered:
-        frames.append(bpy.context.scene.frame_current)
-        rgba = np.full((request.height, request.width, 4), RED, np.float32)
-        return FrameRendered(id=0, left=0, top=0, rgba=rgba, depth=np.ones(rgba.shape[:2], np.float32))
-
-    monkeypatch.setattr(engine, "draw", draw)
-    monkeypatch.setattr(engine, "wait_until_ready", lambda: None)
-    return frames
+    return paints_red(monkeypatch)
 
 
 @pytest.mark.parametrize("kind", ["none", "own", "turned off"])
