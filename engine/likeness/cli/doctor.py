@@ -16,7 +16,7 @@ from pathlib import Path
 from likeness.contract.errors import LikenessError, MachineError
 
 NEEDED_GIB = 3.0
-PACKAGES = ("numpy", "scipy", "PIL", "cv2", "numba", "torch", "mediapipe", "imageio_ffmpeg", "OpenEXR")
+PACKAGES = ("numpy", "scipy", "PIL", "cv2", "numba", "torch", "mediapipe", "av", "OpenEXR")
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,13 @@ def _free_gib() -> float | None:
     return int(kib[0]) / 2**20 if kib else None
 
 
-def check_ffmpeg() -> list[Finding]:
+def check_video() -> list[Finding]:
     """Check that videos can be written."""
-    from likeness.avatar.video import find_ffmpeg
+    if not importlib.util.find_spec("av"):
+        return []
+    from likeness.avatar.video import find_encoder
 
-    return [_outcome("ffmpeg", find_ffmpeg, state="note")]
+    return [_outcome("video", find_encoder, state="note")]
 
 
 def check_head() -> list[Finding]:
@@ -140,4 +142,4 @@ def check_cache() -> list[Finding]:
         return [Finding("kernel cache", "note", f"{folder} cannot be written ({error.strerror}).", remedy)]
 
 
-CHECKS = (check_python, check_packages, check_cuda, check_machine, check_ffmpeg, check_head, check_cache)
+CHECKS = (check_python, check_packages, check_cuda, check_machine, check_video, check_head, check_cache)

@@ -10,7 +10,7 @@ def test_here_everything_is_in_order(capsys):
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines} <= {"ok", "note"}
-    for name in ("python", "torch", "mediapipe", "numba", "cuda", "cores", "memory", "ffmpeg", "open head"):
+    for name in ("python", "torch", "mediapipe", "numba", "cuda", "cores", "memory", "av", "video", "open head"):
         assert any(f" {name} " in line for line in lines), name
 
 
