@@ -54,7 +54,7 @@ MAX_OUTSIDE = 0.1
 
 def find_faces(photograph: Photograph) -> list[DetectedFace]:
     """Find every face in a photograph, largest first, each with landmarks averaged over shifted crops."""
-    return _search(_visible_rgb(photograph)).faces
+    return _search(visible_rgb(photograph)).faces
 
 
 def choose_face(photograph: Photograph, index: int | None = None) -> tuple[DetectedFace, list[str]]:
@@ -62,7 +62,7 @@ def choose_face(photograph: Photograph, index: int | None = None) -> tuple[Detec
 
     Raises InputError with a `face.` code where no face can be used, UsageError for an index that is not there.
     """
-    search = _search(_visible_rgb(photograph))
+    search = _search(visible_rgb(photograph))
     if not search.faces:
         raise _no_face(search.unresolved)
     if index is not None:
@@ -167,7 +167,7 @@ class _Search:
     """Boxes that are faces without doubt, but in which the mesh found none."""
 
 
-def _visible_rgb(photograph: Photograph) -> UInt8[np.ndarray, "H W 3"]:
+def visible_rgb(photograph: Photograph) -> UInt8[np.ndarray, "H W 3"]:
     """Put a picture with alpha on grey: what lies under transparent pixels is nobody's face."""
     if photograph.alpha is None:
         return photograph.rgb
