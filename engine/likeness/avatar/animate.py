@@ -21,6 +21,8 @@ from likeness.head.model import PreparedHead, forward, prepare_rig
 from likeness.rendering.api import Rendering, rasterize
 
 COEFFICIENT_LIMIT = 10.0
+AT_REST = np.zeros(3, np.float32)
+AT_REST.flags.writeable = False
 
 
 class Expression(NamedTuple):
@@ -29,6 +31,8 @@ class Expression(NamedTuple):
     controls: Float[np.ndarray, "E"]
     pose: Float[np.ndarray, "J 3"]
     """Rotation vectors of the joints, radians."""
+    translation: Float[np.ndarray, "3"] = AT_REST
+    """Of head and body together, metres."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def pose_avatar(
     driven: DrivenAvatar, expression: Expression
 ) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
     """Return the posed Gaussians' means and covariances, head space, metres."""
-    vertices = forward(driven.head, expression.controls, expression.pose)
+    vertices = forward(driven.head, expression.controls, expression.pose) + expression.translation
     return pose(driven.avatar.gaussians, vertices, driven.avatar.rig.faces)
 
 
@@ -102,9 +106,13 @@ def _control_index(rig: Rig, name: str) -> int:
     raise UsageError("control.unknown", f"This avatar has no control {name}.", advice)
 
 
-def _checked(name: str, value: float) -> float:
+def control_range(name: str) -> tuple[float, float]:
     """ARKit's shapes are defined from 0 to 1; a model's own coefficients count standard deviations."""
-    low, high = (0.0, 1.0) if name in ARKIT_NAMES else (-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+    return (0.0, 1.0) if name in ARKIT_NAMES else (-COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+
+
+def _checked(name: str, value: float) -> float:
+    low, high = control_range(name)
     if not low <= value <= high:
         raise UsageError("control.range", f"{name}={value:g} is out of range.", f"It goes from {low:g} to {high:g}.")
     return value

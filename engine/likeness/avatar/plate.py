@@ -17,8 +17,13 @@ def photograph_behind(avatar: Avatar, expression: Expression) -> UInt8[np.ndarra
 
     Errors: InputError `avatar.damaged`, `plate.no_face`.
     """
-    rgb = decode_png(avatar.portrait_png)
     own = portrait_expression(avatar)
     if all(np.array_equal(*pair) for pair in zip(expression, own, strict=True)):
-        return rgb
+        return decode_png(avatar.portrait_png)
+    return plate_behind(avatar)
+
+
+def plate_behind(avatar: Avatar) -> UInt8[np.ndarray, "H W 3"]:
+    """Return the photograph without its person. Errors: InputError `avatar.damaged`, `plate.no_face`."""
+    rgb = decode_png(avatar.portrait_png)
     return make_plate(Photograph(rgb, None, avatar.info.portrait_sha256), avatar.view.face_square)

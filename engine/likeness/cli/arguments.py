@@ -23,13 +23,13 @@ def controls(text: str) -> dict[str, float]:
     return values
 
 
-def camera(text: str) -> tuple[float, float] | None:
-    """Parse `portrait` (None) or `YAW,PITCH` in degrees."""
-    if text == "portrait":
-        return None
+def camera(text: str) -> tuple[float, float] | str | None:
+    """Parse `portrait` (None), `motion` or `YAW,PITCH` in degrees."""
+    if text in ("portrait", "motion"):
+        return None if text == "portrait" else text
     parts = text.split(",")
     if len(parts) != 2:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither portrait nor YAW,PITCH in degrees, such as 30,-10")
+        raise argparse.ArgumentTypeError(f"'{text}' is not portrait, motion or YAW,PITCH in degrees, such as 30,-10")
     yaw, pitch = number(parts[0]), number(parts[1])
     if not (abs(yaw) <= 360 and abs(pitch) <= 90):
         raise argparse.ArgumentTypeError("YAW is within -360..360 and PITCH within -90..90 degrees")
@@ -64,6 +64,16 @@ def count(text: str) -> int:
     if not re.fullmatch(r"\d{1,6}", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 999999")
     return int(text)
+
+
+def rate(text: str) -> float:
+    """Parse pictures a second, from 1 to 1000."""
+    from likeness.contract.motion import MAX_FPS
+
+    value = number(text)
+    if not 1 <= value <= MAX_FPS:
+        raise argparse.ArgumentTypeError(f"a rate is from 1 to {MAX_FPS:g} pictures a second")
+    return value
 
 
 def seed(text: str) -> int:
