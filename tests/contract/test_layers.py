@@ -92,7 +92,7 @@ def test_importing_the_contract_loads_neither_torch_nor_bpy():
 ADDON = ROOT / "addon"
 ADDON_ROWS = (
     ("children",),
-    ("conventions", "client", "command", "environment", "photo"),
+    ("conventions", "client", "command", "environment", "live", "photo"),
     ("scene", "viewports", "main_thread"),
     ("properties",),
     ("preferences",),
