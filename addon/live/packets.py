@@ -1,6 +1,6 @@
 """What face capture apps send over UDP: one datagram is one frame. Whatever is not exactly such a frame is refused.
 
-Convention: angles about head space's axes (x to the subject's left, y up, z out of the face), radians, metres; left
+Convention: angles about head space's axes (x to the subject's left, y up, z out of the face), radians; left
 and right are the subject's own. A head that faces the camera has rotation 0.
 
 iFacialMocap, https://www.ifacialmocap.com/for-developer/: text. `NAME-VALUE|...|=head#rx,ry,rz,x,y,z|rightEye#rx,ry,rz|
@@ -12,6 +12,9 @@ big-endian. Version (uint8, 6), device and subject (int32 length, UTF-8), frame 
 controls, then yaw, pitch and roll of the head and of each eye. While no face is seen the packet ends after the names.
 PyLiveLinkFace takes Unreal's order, where left and right of jaw and mouth change places; what arrives is the CSV's
 (github.com/nmfisher/blender_livelinkface, pull request 1).
+
+Of the head its rotation is taken. Its distance from a phone that is held in a hand says more of the hand; and the eyes
+turn by their eyeLook controls, which say the same as their angles.
 """
 
 from __future__ import annotations
@@ -72,9 +75,7 @@ class LivePacket:
     controls: Array[np.ndarray, "52"]
     """float32, 0..1, in ARKIT_NAMES' order."""
     rotation: Array[np.ndarray, "3"]
-    """Of the head against the camera: a rotation vector. The eyes turn by their controls, which say the same."""
-    translation: Array[np.ndarray, "3"]
-    """Of the head from the camera, metres; zero from apps that do not tell."""
+    """Of the head against the camera: a rotation vector."""
     seen: bool
     """False while the app sees no face; the rest is zero then."""
     time: float | None = None
@@ -103,12 +104,13 @@ def _read_text(data: bytes) -> LivePacket:
     controls = _once([(known, value) for name, value in values.items() if (known := arkit_name(name))])
     if "=head" not in sections or not controls:
         raise ValueError("that is no face")
-    *angles, x, y, z = sections["=head"]
+    angles = sections["=head"][:3]
+    if max(map(abs, sections["=head"][3:])) > MAX_METRES:
+        raise ValueError("that is too far away")
     return LivePacket(
         "iFacialMocap",
         _checked_controls(np.array([controls.get(name, 0.0) / 100 for name in ARKIT_NAMES])),
         euler_to_rotvec(*(_bounded(math.radians(angle), FULL_TURN) for angle in angles)),
-        np.array([_bounded(value, MAX_METRES) for value in (x, y, z)]),
         seen=values.get("trackingStatus", 1.0) != 0,
     )
 
@@ -139,9 +141,8 @@ def _section(field: str) -> tuple[str, list[float]]:
 def _read_live_link(data: bytes) -> LivePacket:
     """Read Live Link Face's packet. Raises ValueError, struct.error."""
     place = _skip_name(data, _skip_name(data, 1))
-    nothing = np.zeros(3)
     if place == len(data):
-        return LivePacket("Live Link Face", np.zeros(len(ARKIT_NAMES), np.float32), nothing, nothing, seen=False)
+        return LivePacket("Live Link Face", np.zeros(len(ARKIT_NAMES), np.float32), np.zeros(3), seen=False)
     frame, part, numerator, denominator, count = struct.unpack_from(">ifiiB", data, place)
     place += struct.calcsize(">ifiiB")
     if count != _LIVE_LINK_VALUES or len(data) - place != 4 * count:
@@ -154,7 +155,6 @@ def _read_live_link(data: bytes) -> LivePacket:
         "Live Link Face",
         _checked_controls(values[: len(ARKIT_NAMES)][_FROM_LIVE_LINK]),
         euler_to_rotvec(pitch, -yaw, -roll),
-        nothing,
         seen=True,
         time=(frame + part) * denominator / numerator,
         fps=numerator / denominator,

@@ -42,6 +42,16 @@ class Counts:
     foreign: int = 0
     """From somebody else than the one who is heeded."""
 
+    def sentences(self) -> list[str]:
+        """Return what a person should know; nothing while all is well."""
+        told = (
+            (self.not_understood, "not understood"),
+            (self.foreign, "of another sender and left out"),
+            (self.too_many, "too many at once and left out"),
+            (self.late, "late or came twice"),
+        )
+        return [f"{count:,} {'packet was' if count == 1 else 'packets were'} {what}." for count, what in told if count]
+
 
 @dataclass(frozen=True)
 class Received:

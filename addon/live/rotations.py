@@ -20,13 +20,6 @@ def relative_to(rest: Array[np.ndarray, "3"], rotvec: Array[np.ndarray, "*n 3"])
     return _quat_to_rotvec(_product(_to_quat(-rest), _to_quat(rotvec)))
 
 
-def turned_back(rest: Array[np.ndarray, "3"], points: Array[np.ndarray, "*n 3"]) -> Array[np.ndarray, "*n 3"]:
-    """Return points as seen from a head turned by `rest`, a rotation vector."""
-    w, x, y, z = _to_quat(-rest)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return points @ (np.eye(3) + 2 * w * cross + 2 * cross @ cross).T
-
-
 def _to_quat(rotvec: Array[np.ndarray, "*n 3"]) -> Array[np.ndarray, "*n 4"]:
     """Turn rotation vectors into unit wxyz quaternions."""
     half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2

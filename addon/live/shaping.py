@@ -1,4 +1,4 @@
-"""From what an app sends to what the avatar shall do: the performer's rest, the mirror, with or without the head."""
+"""From what an app sends to what the avatar shall do: the performer's rest, and the mirror."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 import numpy as np
 
 from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.motion import Motion
 
 from .packets import LivePacket
-from .rotations import relative_to, turned_back
+from .rotations import relative_to
 
 Array = Annotated
 LEAST_RANGE = 0.1
@@ -27,15 +28,6 @@ def _other_side(name: str) -> str:
 _MIRRORED = np.array([ARKIT_NAMES.index(_other_side(name)) for name in ARKIT_NAMES])
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """T frames, or with T of 1 a packet's; rotation and translation of the head, see `LivePacket`."""
-
-    controls: Array[np.ndarray, "T 52"]
-    rotation: Array[np.ndarray, "T 3"]
-    translation: Array[np.ndarray, "T 3"]
-
-
 @dataclass(frozen=True)
 class Shaping:
     """What is done to every frame."""
@@ -44,25 +36,40 @@ class Shaping:
     """The performer's face and head at rest; without it the app's own zero is the rest."""
     mirror: bool = False
     """Let the avatar's left side do what the performer's right side does."""
-    head: bool = True
-    """Let the head move, not the face alone."""
 
 
-def shape(frames: Frames, shaping: Shaping) -> Frames:
-    """Return what the avatar shall do; float32. At rest it does nothing: all zeros."""
-    controls, rotation, translation = frames.controls, frames.rotation, frames.translation
+def to_motion(
+    times: Array[np.ndarray, "T"],
+    controls: Array[np.ndarray, "T 52"],
+    rotation: Array[np.ndarray, "T 3"],
+    seen: Array[np.ndarray, "T"],
+    fps: float,
+    shaping: Shaping,
+) -> Motion:
+    """Return what the avatar shall do; at the performer's rest it does nothing. The head turns in the neck."""
     if shaping.rest is not None:
         rest = shaping.rest
         controls = np.clip((controls - rest.controls) / np.maximum(1 - rest.controls, LEAST_RANGE), 0, 1)
         rotation = relative_to(rest.rotation, rotation)
-        translation = turned_back(rest.rotation, translation - rest.translation)
     if shaping.mirror:
         controls, rotation = controls[:, _MIRRORED], rotation * (1, -1, -1)
-        translation = translation * (-1, 1, 1)
-    moving = float(shaping.head)
-    return Frames(*(each.astype(np.float32) for each in (controls, rotation * moving, translation * moving)))
+    still = np.zeros((len(times), 3), np.float32)
+    return Motion(
+        times=times,
+        expr=controls.astype(np.float32),
+        rotation=still,
+        neck_pose=rotation.astype(np.float32),
+        jaw_pose=still,
+        eyes_pose=np.concatenate([still, still], 1),
+        translation=still,
+        observed=seen.astype(np.uint8),
+        fps=fps,
+        head_model="open",
+        head_model_hash="",
+        expr_names=ARKIT_NAMES,
+    )
 
 
-def shape_packet(packet: LivePacket, shaping: Shaping) -> Frames:
-    """Return what the avatar shall do in one frame."""
-    return shape(Frames(packet.controls[None], packet.rotation[None], packet.translation[None]), shaping)
+def packet_to_motion(packet: LivePacket, shaping: Shaping) -> Motion:
+    """Return one frame as a performance."""
+    return to_motion(np.zeros(1), packet.controls[None], packet.rotation[None], np.array([packet.seen]), 1.0, shaping)

@@ -10,7 +10,7 @@ from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.motion import Motion
 
 from .packets import LivePacket
-from .shaping import Frames, Shaping, shape
+from .shaping import Shaping, to_motion
 
 MAX_FRAMES = 216_000
 """An hour at 60 frames a second, 50 MB."""
@@ -18,7 +18,7 @@ AGREEMENT = 1.0
 """Seconds by which a sender's clock may differ between two frames from ours; by more, and ours is taken."""
 LEAST_STEP = 1e-4
 USUAL_FPS = 60.0
-_ROW = len(ARKIT_NAMES) + 6
+_ROW = len(ARKIT_NAMES) + 3
 
 
 class Take:
@@ -48,7 +48,7 @@ class Take:
         if self.full or not (packet.seen or self._times):
             return
         if packet.seen:
-            self._rows.extend(np.concatenate([packet.controls, packet.rotation, packet.translation]).tolist())
+            self._rows.extend(np.concatenate([packet.controls, packet.rotation]).tolist())
         else:
             self._rows.extend(self._rows[-_ROW:])
         self._times.append(self.seconds + self._step(arrival, packet.time))
@@ -61,23 +61,8 @@ class Take:
         if not self._times:
             raise ValueError("the take is empty")
         rows = np.array(self._rows, np.float32).reshape(-1, _ROW)
-        frames = shape(Frames(rows[:, :-6], rows[:, -6:-3], rows[:, -3:]), shaping)
-        times = np.array(self._times, np.float64)
-        still = np.zeros((len(times), 3), np.float32)
-        return Motion(
-            times=times,
-            expr=frames.controls,
-            rotation=still,
-            neck_pose=frames.rotation,
-            jaw_pose=still,
-            eyes_pose=np.concatenate([still, still], 1),
-            translation=frames.translation,
-            observed=np.frombuffer(bytes(self._seen), np.uint8),
-            fps=self._fps or _nominal(times),
-            head_model="open",
-            head_model_hash="",
-            expr_names=ARKIT_NAMES,
-        )
+        times, seen = np.array(self._times, np.float64), np.frombuffer(bytes(self._seen), np.uint8)
+        return to_motion(times, rows[:, :-3], rows[:, -3:], seen, self._fps or _nominal(times), shaping)
 
     def _step(self, arrival: float, own: float | None) -> float:
         """Return the seconds since the frame before, by the sender's clock where it makes sense."""

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from addon.live import receiver as receiving
 from addon.live.packets import GREETING, LivePacket, read_packet
-from addon.live.receiver import Receiver
-from addon.live.shaping import Shaping, shape_packet
+from addon.live.receiver import Counts, Receiver
+from addon.live.shaping import Shaping, packet_to_motion
 from addon.live.take import Take
 from live_packets import IFACIALMOCAP, live_link_packet, text_packet
 from scipy.spatial.transform import Rotation
@@ -253,42 +253,38 @@ def test_an_empty_take_is_no_performance():
 
 def test_the_rest_is_nothing_and_what_is_left_is_the_whole_range():
     rest = read_packet(text_packet((10, 20, 5, 0, 0.1, -0.4), jawOpen=20, mouthSmile_L=40))
-    nothing = shape_packet(rest, Shaping(rest=rest))
-    for each in (nothing.controls, nothing.rotation, nothing.translation):
+    nothing = packet_to_motion(rest, Shaping(rest=rest))
+    for each in (nothing.expr, nothing.pose):
         np.testing.assert_allclose(each, 0, atol=1e-6)
-    full = shape_packet(read_packet(text_packet(jawOpen=60, mouthSmile_L=100)), Shaping(rest=rest))
-    assert full.controls[0, JAW] == pytest.approx(0.5)
-    assert full.controls[0, ARKIT_NAMES.index("mouthSmileLeft")] == pytest.approx(1)
+    full = packet_to_motion(read_packet(text_packet(jawOpen=60, mouthSmile_L=100)), Shaping(rest=rest))
+    assert full.expr[0, JAW] == pytest.approx(0.5)
+    assert full.expr[0, ARKIT_NAMES.index("mouthSmileLeft")] == pytest.approx(1)
 
 
 def test_the_head_moves_as_seen_from_its_rest():
     """However the phone is held: a nod of 10 degrees about the head's own ear-to-ear axis stays one."""
     held = Rotation.from_euler("YXZ", (30, -20, 8), degrees=True)
-    moved = held * Rotation.from_euler("X", 10, degrees=True)
-    rest, nod = (_with_head(each.as_rotvec(), held.apply(at)) for each, at in ((held, (0, 0, 0)), (moved, (0, 0, 0.1))))
-    found = shape_packet(nod, Shaping(rest=rest))
-    np.testing.assert_allclose(found.rotation, [[np.radians(10), 0, 0]], atol=1e-6)
-    np.testing.assert_allclose(found.translation, [[0, 0, 0.1]], atol=1e-6)
+    rest, nod = (_with_head(turn.as_rotvec()) for turn in (held, held * Rotation.from_euler("X", 10, degrees=True)))
+    found = packet_to_motion(nod, Shaping(rest=rest))
+    np.testing.assert_allclose(found.neck_pose, [[np.radians(10), 0, 0]], atol=1e-6)
 
 
 def test_the_mirror_changes_sides_of_face_and_head():
     packet = read_packet(text_packet((10, 20, 5, 0.1, 0.2, -0.4), mouthSmile_L=40, jawLeft=30, jawOpen=20))
-    plain, mirrored = (shape_packet(packet, Shaping(mirror=mirror)) for mirror in (False, True))
+    plain, mirrored = (packet_to_motion(packet, Shaping(mirror=mirror)) for mirror in (False, True))
     sides = {"mouthSmileRight": 0.4, "mouthSmileLeft": 0, "jawRight": 0.3, "jawLeft": 0, "jawOpen": 0.2}
     for name, value in sides.items():
-        assert mirrored.controls[0, ARKIT_NAMES.index(name)] == pytest.approx(value), name
+        assert mirrored.expr[0, ARKIT_NAMES.index(name)] == pytest.approx(value), name
     reflection = np.diag([-1, 1, 1])
-    turn = Rotation.from_rotvec(plain.rotation[0]).as_matrix()
-    np.testing.assert_allclose(
-        Rotation.from_rotvec(mirrored.rotation[0]).as_matrix(), reflection @ turn @ reflection, atol=1e-6
-    )
-    np.testing.assert_allclose(mirrored.translation, [[-0.1, 0.2, -0.4]], atol=1e-6)
+    turn, other = (Rotation.from_rotvec(each.neck_pose[0]).as_matrix() for each in (plain, mirrored))
+    np.testing.assert_allclose(other, reflection @ turn @ reflection, atol=1e-6)
 
 
-def test_without_the_head_only_the_face_moves():
-    found = shape_packet(read_packet(text_packet((10, 20, 5, 0.1, 0.2, -0.4), jawOpen=20)), Shaping(head=False))
-    assert not found.rotation.any() and not found.translation.any() and found.controls[0, JAW] == pytest.approx(0.2)
+def test_what_was_left_out_is_told_in_words():
+    assert Counts().sentences() == []
+    told = Counts(taken=5, not_understood=12, late=1).sentences()
+    assert told == ["12 packets were not understood.", "1 packet was late or came twice."]
 
 
-def _with_head(rotation: np.ndarray, translation: np.ndarray) -> LivePacket:
-    return LivePacket("test", np.zeros(len(ARKIT_NAMES), np.float32), rotation, translation, seen=True)
+def _with_head(rotation: np.ndarray) -> LivePacket:
+    return LivePacket("test", np.zeros(len(ARKIT_NAMES), np.float32), rotation, seen=True)
