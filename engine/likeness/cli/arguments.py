@@ -76,6 +76,14 @@ def rate(text: str) -> float:
     return value
 
 
+def seconds(text: str) -> float:
+    """Parse a time in seconds of at least 0."""
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is before the beginning")
+    return value
+
+
 def seed(text: str) -> int:
     """Parse a whole number of at least 0."""
     if not re.fullmatch(r"\d{1,9}", text):

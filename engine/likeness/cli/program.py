@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from likeness.cli import create, doctor, export, info, render, serve, sheet
+from likeness.cli import create, doctor, export, info, render, retarget, serve, sheet, track
 from likeness.contract.errors import LikenessError, UsageError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.progress import Cancelled
 
-COMMANDS = (create, render, sheet, export, info, doctor, serve)
+COMMANDS = (create, track, retarget, render, sheet, export, info, doctor, serve)
 STOPPED = 130
 """What a shell reports for a program that Ctrl-C ended (128 + SIGINT)."""
 

@@ -1,0 +1,117 @@
+"""Track: a clip in, a performance out; on an avatar's identity if one is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.avatar import Avatar
+from likeness.contract.motion import Motion
+from likeness.contract.progress import Progress, SilentProgress
+from likeness.head.model import load_open_head
+from likeness.portrait.clip import open_clip
+from likeness.portrait.performer import Sightings, follow_performer
+from likeness.tracking.clip_head import Frames
+from likeness.tracking.sequence import KnownHead, SequenceFit, arkit_shapes, track_sightings
+from likeness.tracking.staging import stage
+
+OnFrame = Callable[[float, Float[np.ndarray, "52"], Float[np.ndarray, "5 3"]], None]
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """Which performer and which part of a clip."""
+
+    performer: int | None = None
+    """1 is the leftmost; by default the most prominent one."""
+    start: float = 0.0
+    end: float | None = None
+    """Seconds."""
+    resume: Path | None = None
+    """A folder that keeps what is found, so that a stopped tracking goes on from there."""
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A performance, and what a person should know of it."""
+
+    motion: Motion
+    notes: tuple[str, ...]
+
+
+def track(
+    video: Path,
+    *,
+    avatar: Avatar | None = None,
+    options: TrackOptions = TrackOptions(),
+    progress: Progress | None = None,
+    on_frame: OnFrame | None = None,
+) -> Tracked:
+    """Fit a head to every frame of a clip: pose, the 52 ARKit controls, gaze and blinks.
+
+    With `avatar` its identity is kept. `on_frame` receives provisional frames as they are done: the time, the controls
+    in `ARKIT_NAMES`' order, and the joints' rotations. Errors: InputError `clip.*`, `face.*`.
+    """
+    progress = progress or SilentProgress()
+    progress.update("read", 0.0)
+    known = known_head(avatar) if avatar else None
+    sightings = follow_performer(
+        open_clip(video),
+        performer=options.performer,
+        start=options.start,
+        end=options.end,
+        progress=progress,
+        spool=options.resume,
+    )
+
+    def preview(times: Float[np.ndarray, "T"], frames: Frames) -> None:
+        staged = stage(frames, known.joints if known else np.zeros((5, 3)))
+        for k, time in enumerate(times):
+            pose = np.zeros((5, 3), np.float32)
+            pose[0], pose[1] = staged.rotation[k], staged.neck_pose[k]
+            on_frame(float(time), frames.controls[k].astype(np.float32), pose)
+
+    fit = track_sightings(
+        sightings, load_open_head(), known, progress=progress, on_frames=preview if on_frame else None
+    )
+    return Tracked(to_motion(sightings, fit), tuple(sightings.notes))
+
+
+def known_head(avatar: Avatar) -> KnownHead:
+    """Return the avatar's head as tracking needs it."""
+    rig, assets = avatar.rig, load_open_head()
+    return KnownHead(
+        assets=assets,
+        v_neutral=rig.v_neutral[: rig.head_vertices],
+        shapes=arkit_shapes(rig.shapedirs[: rig.head_vertices], rig.control_names),
+        joints=rig.joints,
+    )
+
+
+def to_motion(sightings: Sightings, fit: SequenceFit) -> Motion:
+    """Return the performance in the form that files hold."""
+    count, (width, height) = len(sightings.times), sightings.size
+    staged = stage(fit.frames, fit.known.joints)
+    focal = fit.head.focal
+    return Motion(
+        times=np.asarray(sightings.times, np.float64),
+        expr=fit.frames.controls.astype(np.float32),
+        rotation=staged.rotation.astype(np.float32),
+        neck_pose=staged.neck_pose.astype(np.float32),
+        jaw_pose=np.zeros((count, 3), np.float32),
+        eyes_pose=np.zeros((count, 6), np.float32),
+        translation=staged.translation.astype(np.float32),
+        observed=np.asarray(sightings.seen, np.uint8),
+        fps=sightings.fps,
+        head_model="open",
+        head_model_hash="",
+        expr_names=ARKIT_NAMES,
+        K=np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]),
+        T_camera_world=staged.T_camera_world,
+        image_size=(width, height),
+    )

@@ -1,0 +1,42 @@
+"""What is believed of a performer before any picture is seen: how far controls go, how fast heads and faces move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.tracking.evidence import RARE
+from likeness.tracking.temporal import Motionless
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Of a control c: (c + shift)^2 / deviation^2, a Gaussian and, as c >= 0, an L1 norm; and of its motion."""
+
+    deviations: Float[np.ndarray, "52"]
+    shift: float
+    motionless: Motionless
+
+
+def _channels(usual: float, **others: float) -> np.ndarray:
+    """Return a value for every control; names are beginnings."""
+    values = np.full(len(ARKIT_NAMES), usual)
+    for k, name in enumerate(ARKIT_NAMES):
+        values[k] = next((value for start, value in others.items() if name.startswith(start)), usual)
+    return values
+
+
+_ROTATION, _TRANSLATION = np.full(3, 1.0), np.full(3, 0.1)
+MOTIONLESS = Motionless(
+    acceleration=np.concatenate([_ROTATION, _TRANSLATION, _channels(6.0, eyeBlink=30.0, eyeLook=12.0)]),
+    speed=np.concatenate([5 * _ROTATION, 5 * _TRANSLATION, _channels(3.0, eyeBlink=15.0)]),
+)
+_RARE = np.isin(ARKIT_NAMES, RARE)
+FRAME_BELIEFS = Beliefs(np.where(_RARE, 0.5, 1.0), 0.02, MOTIONLESS)
+"""Where identity and personal offsets are known."""
+IDENTITY_BELIEFS = Beliefs(np.where(_RARE, 0.15, 0.45), 0.22, MOTIONLESS)
+"""While they are sought: faces are mostly near rest, so that what never changes belongs to the person."""
+OFFSET_BELIEFS = IDENTITY_BELIEFS

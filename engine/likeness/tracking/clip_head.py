@@ -1,0 +1,140 @@
+"""A head whose identity is known, as the landmarks see it: what stays the same in every frame of a clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.geometry.frames import vertex_normals
+from likeness.geometry.rotations import rotvec_to_rotmat
+from likeness.head.assets import HeadAssets
+from likeness.tracking.landmarks import landmark_weights
+
+CONTROLS = len(ARKIT_NAMES)
+FRAME_COLUMNS = 6 + CONTROLS
+"""A frame's step: rotation (turned from the left, camera axes), translation, controls."""
+MIN_DISTANCE = 0.1
+FACING_NONE, FACING_FULL = -0.05, 0.35
+"""Cosines with the line of sight between which a landmark comes to count: what faces away is guessed."""
+
+
+@dataclass(frozen=True)
+class ClipHead:
+    """Landmarks of one neutral head and how the controls move them; metres, head space. One camera for the clip."""
+
+    base: Float[np.ndarray, "478 3"]
+    """Personal offsets included."""
+    directions: Float[np.ndarray, "478 3 52"]
+    normals: Float[np.ndarray, "478 3"]
+    weights: Float[np.ndarray, "478"]
+    focal: float
+    center: Float[np.ndarray, "2"]
+    """Principal point, pixels."""
+
+    def moved_by(self, offsets: Float[np.ndarray, "478 3"]) -> ClipHead:
+        """Return the head with its landmarks displaced."""
+        return replace(self, base=self.base + offsets)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The fit's unknowns over T frames: R_camera_head, head origin in the camera (metres), ARKit controls 0..1."""
+
+    rotations: Float[np.ndarray, "T 3 3"]
+    translations: Float[np.ndarray, "T 3"]
+    controls: Float[np.ndarray, "T 52"]
+
+    def __len__(self) -> int:
+        """Return T."""
+        return len(self.controls)
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> Frames:
+        """Return some of the frames."""
+        return Frames(self.rotations[chosen], self.translations[chosen], self.controls[chosen])
+
+    def moved(self, steps: Float[np.ndarray, "T 58"]) -> Frames:
+        """Take a step in every frame; controls stay within 0..1 and heads before the camera."""
+        translations = self.translations + steps[:, 3:6]
+        translations[:, 2] = np.maximum(translations[:, 2], MIN_DISTANCE)
+        return Frames(
+            rotations=rotvec_to_rotmat(steps[:, :3]) @ self.rotations,
+            translations=translations,
+            controls=np.clip(self.controls + steps[:, 6:], 0, 1),
+        )
+
+
+def joined(parts: list[Frames]) -> Frames:
+    """Return frames one after the other."""
+    return Frames(*(np.concatenate([getattr(part, name) for part in parts]) for name in Frames.__dataclass_fields__))
+
+
+def clip_head(
+    assets: HeadAssets,
+    v_neutral: Float[np.ndarray, "V 3"],
+    shapes: Float[np.ndarray, "V 3 52"],
+    *,
+    focal: float,
+    center: Float[np.ndarray, "2"],
+) -> ClipHead:
+    """Prepare the landmarks of a neutral head whose ARKit shapes are given in `ARKIT_NAMES`' order."""
+    corners, bary = assets.faces[assets.landmark_faces], assets.landmark_bary.astype(np.float64)
+    normals = np.einsum("nk,nkc->nc", bary, vertex_normals(np.asarray(v_neutral, np.float64), assets.faces)[corners])
+    return ClipHead(
+        base=np.einsum("nk,nkc->nc", bary, np.asarray(v_neutral, np.float64)[corners]),
+        directions=np.ascontiguousarray(np.einsum("nk,nkce->nce", bary, np.asarray(shapes, np.float64)[corners])),
+        normals=normals / np.linalg.norm(normals, axis=1, keepdims=True),
+        weights=landmark_weights(assets),
+        focal=focal,
+        center=np.asarray(center, np.float64),
+    )
+
+
+def landmark_pixels(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478 2"]:
+    """Return where the head's landmarks are in every frame's picture."""
+    points = head.base + np.einsum("nce,te->tnc", head.directions, frames.controls)
+    seen = np.einsum("tnc,tdc->tnd", points, frames.rotations) + frames.translations[:, None]
+    return head.focal * seen[..., :2] / seen[..., 2:] + head.center
+
+
+def facing(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478"]:
+    """Return how much each landmark counts for the way it faces, 0..1."""
+    points = np.einsum("nc,tdc->tnd", head.base, frames.rotations) + frames.translations[:, None]
+    normals = np.einsum("nc,tdc->tnd", head.normals, frames.rotations)
+    cosine = -(normals * points).sum(-1) / np.linalg.norm(points, axis=-1)
+    return np.clip((cosine - FACING_NONE) / (FACING_FULL - FACING_NONE), 0.0, 1.0)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def landmark_normals(base, directions, focal, center, rotation, translation, controls, observed, weights, jacobian):
+    """Return one frame's J^T J (58, 58), J^T r (58) of its weighted landmarks; `jacobian` (956, 59) is scratch.
+
+    `weights` are one over the standard deviation, 1 / pixels.
+    """
+    count, columns = base.shape[0], controls.shape[0] + 6
+    for i in range(count):
+        point = base[i] + directions[i] @ controls
+        turned = rotation @ point
+        x, y, z = turned[0] + translation[0], turned[1] + translation[1], turned[2] + translation[2]
+        u, v = focal * x / z, focal * y / z
+        shapes = rotation @ directions[i]
+        scale = weights[i] * focal / z
+        for axis in range(2):
+            row, depth = 2 * i + axis, (x if axis == 0 else y) / z
+            along = jacobian[row]
+            slope = (scale, 0.0, -scale * depth) if axis == 0 else (0.0, scale, -scale * depth)
+            along[0] = turned[1] * slope[2] - turned[2] * slope[1]
+            along[1] = turned[2] * slope[0] - turned[0] * slope[2]
+            along[2] = turned[0] * slope[1] - turned[1] * slope[0]
+            along[3], along[4], along[5] = slope
+            for k in range(columns - 6):
+                along[6 + k] = scale * (shapes[axis, k] - depth * shapes[2, k])
+            found = u if axis == 0 else v
+            along[columns] = weights[i] * (found + center[axis] - observed[i, axis])
+    full = jacobian.T @ jacobian
+    return full[:columns, :columns], full[columns, :columns].copy()

@@ -1,0 +1,195 @@
+"""One identity and one focal length for a clip: all keyframes at once.
+
+Gauss-Newton with Levenberg's damping; each keyframe's pose and controls are eliminated first (Schur complement), so
+that the system that is solved has the size of the identity alone, however many keyframes there are (Triggs et al.,
+Bundle Adjustment, 2000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+from scipy.linalg import cho_factor, cho_solve
+
+from likeness.tracking.beliefs import Beliefs
+from likeness.tracking.clip_head import FRAME_COLUMNS, Frames
+from likeness.tracking.evidence import HUBER
+from likeness.tracking.parameters import LinearPoints
+from likeness.tracking.window import held_back
+
+FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY, ATTEMPTS = 1e-3, 1e-7, 10.0, 0.1, 6
+HELD = 1e14
+DISTANCE, DISTANCE_DEVIATION = 0.8, 0.3
+"""Metres, and its logarithm's deviation: where people film themselves and others from. Landmarks hardly tell it."""
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """What a few frames show, pixels; F of them, N landmarks."""
+
+    points: LinearPoints
+    """How landmarks move with betas and controls."""
+    landmarks: Float[np.ndarray, "F N 2"]
+    weights: Float[np.ndarray, "F N"]
+    """One over the standard deviation, 1 / pixels."""
+    center: Float[np.ndarray, "2"]
+
+
+@dataclass(frozen=True)
+class ClipState:
+    """What is shared by the clip, and its keyframes."""
+
+    log_focal: float
+    betas: Float[np.ndarray, "K"]
+    frames: Frames
+
+    def moved(self, shared: Float[np.ndarray, "S"], steps: Float[np.ndarray, "F 58"]) -> ClipState:
+        """Take a step: shared is [log focal, betas]."""
+        return ClipState(float(self.log_focal + shared[0]), self.betas + shared[1:], self.frames.moved(steps))
+
+
+def fit_clip_identity(
+    seen: Keyframes, beliefs: Beliefs, start: ClipState, *, iterations: int = 15, tolerance: float = 1e-5
+) -> ClipState:
+    """Return the identity, focal length and keyframes that explain all of them best. Betas are standard normal."""
+    state, damping = start, FIRST_DAMPING
+    for _ in range(iterations):
+        robust = replace(seen, weights=robust_weights(seen, state))
+        cost, equations = clip_cost(robust, beliefs, state), clip_equations(robust, beliefs, state)
+        for _ in range(ATTEMPTS):
+            proposed = state.moved(*schur_step(state.frames, equations, damping))
+            decrease = cost - clip_cost(robust, beliefs, proposed)
+            if decrease >= 0:
+                break
+            damping *= GROWTH
+        else:
+            return state
+        state, damping = proposed, max(damping * DECAY, LEAST_DAMPING)
+        if decrease < tolerance * cost:
+            break
+    return state
+
+
+def keyframe_pixels(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N 2"]:
+    """Return where the landmarks are."""
+    count = len(state.betas)
+    neutral = seen.points.base + seen.points.directions[:, :, :count] @ state.betas
+    shapes = seen.points.directions[:, :, count:]
+    points = neutral + np.einsum("nce,te->tnc", shapes, state.frames.controls)
+    in_camera = np.einsum("tnc,tdc->tnd", points, state.frames.rotations) + state.frames.translations[:, None]
+    return np.exp(state.log_focal) * in_camera[..., :2] / in_camera[..., 2:] + seen.center
+
+
+def robust_weights(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N"]:
+    """Return the weights with Huber's factor for where the state is."""
+    distance = np.linalg.norm(keyframe_pixels(seen, state) - seen.landmarks, axis=-1) * seen.weights
+    return seen.weights * np.sqrt(np.minimum(1, HUBER / np.maximum(distance, 1e-9)))
+
+
+def clip_cost(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> float:
+    """Return half the squared sum of all residuals."""
+    off = (keyframe_pixels(seen, state) - seen.landmarks) * seen.weights[..., None]
+    prior = (state.frames.controls + beliefs.shift) / beliefs.deviations
+    away = np.log(state.frames.translations[:, 2] / DISTANCE) / (DISTANCE_DEVIATION * np.sqrt(len(state.frames)))
+    return 0.5 * float((off**2).sum() + (prior**2).sum() + (away**2).sum() + (state.betas**2).sum())
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Normal equations in blocks: frames, shared, and between them. S = 1 + betas."""
+
+    frames: Float[np.ndarray, "F 58 58"]
+    mixed: Float[np.ndarray, "F 58 S"]
+    shared: Float[np.ndarray, "S S"]
+    frame_gradients: Float[np.ndarray, "F 58"]
+    shared_gradient: Float[np.ndarray, "S"]
+
+
+def clip_equations(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> Equations:
+    """Linearize all terms."""
+    frames, count = state.frames, 1 + len(state.betas)
+    total = FRAME_COLUMNS + count
+    full, gradients = np.zeros((len(frames), total, total)), np.zeros((len(frames), total))
+    jacobian = np.empty((2 * len(seen.points.base), total + 1))
+    for f in range(len(frames)):
+        full[f], gradients[f] = _keyframe_normals(
+            seen.points.base, seen.points.directions, float(np.exp(state.log_focal)), seen.center,
+            frames.rotations[f], frames.translations[f], np.concatenate([state.betas, frames.controls[f]]),
+            count - 1, seen.landmarks[f], seen.weights[f], jacobian,
+        )  # fmt: skip
+    control, betas = np.arange(6, FRAME_COLUMNS), np.arange(1, count)
+    full[:, control, control] += 1 / beliefs.deviations**2
+    gradients[:, 6:FRAME_COLUMNS] += (frames.controls + beliefs.shift) / beliefs.deviations**2
+    depth, variance = frames.translations[:, 2], DISTANCE_DEVIATION**2 * len(frames)
+    full[:, 5, 5] += 1 / (depth**2 * variance)
+    gradients[:, 5] += np.log(depth / DISTANCE) / (depth * variance)
+    shared, shared_gradient = full[:, FRAME_COLUMNS:, FRAME_COLUMNS:].sum(0), gradients[:, FRAME_COLUMNS:].sum(0)
+    shared[betas, betas] += 1
+    shared_gradient[1:] += state.betas
+    return Equations(
+        frames=full[:, :FRAME_COLUMNS, :FRAME_COLUMNS],
+        mixed=full[:, :FRAME_COLUMNS, FRAME_COLUMNS:],
+        shared=shared,
+        frame_gradients=gradients[:, :FRAME_COLUMNS],
+        shared_gradient=shared_gradient,
+    )
+
+
+def schur_step(
+    frames: Frames, equations: Equations, damping: float
+) -> tuple[Float[np.ndarray, "S"], Float[np.ndarray, "F 58"]]:
+    """Solve for the shared step, then for each frame's."""
+    held = held_back(frames, equations.frame_gradients)
+    blocks = _damped(equations.frames, damping)
+    blocks[:, np.arange(FRAME_COLUMNS), np.arange(FRAME_COLUMNS)] += HELD * held
+    gradients = np.where(held, 0.0, equations.frame_gradients)
+    right = np.concatenate([equations.mixed, gradients[:, :, None]], 2)
+    solved = np.stack([cho_solve(cho_factor(block), side) for block, side in zip(blocks, right, strict=True)])
+    reduced = _damped(equations.shared[None], damping)[0]
+    reduced -= np.einsum("fas,fat->st", equations.mixed, solved[:, :, :-1])
+    wanted = equations.shared_gradient - np.einsum("fas,fa->s", equations.mixed, solved[:, :, -1])
+    shared = -cho_solve(cho_factor(reduced), wanted)
+    return shared, -solved[:, :, -1] - solved[:, :, :-1] @ shared
+
+
+def _damped(blocks: Float[np.ndarray, "F N N"], damping: float) -> Float[np.ndarray, "F N N"]:
+    damped = blocks.copy()
+    rows = np.arange(blocks.shape[1])
+    damped[:, rows, rows] = damped[:, rows, rows] * (1 + damping) + 1e-9
+    return damped
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _keyframe_normals(
+    base, directions, focal, center, rotation, translation, coefficients, betas, observed, weights, jacobian
+):
+    """Return J^T J and J^T r with columns [rotation 3, translation 3, controls 52, log focal 1, betas]."""
+    count = base.shape[0]
+    controls = coefficients.shape[0] - betas
+    total = 7 + coefficients.shape[0]
+    for i in range(count):
+        turned = rotation @ (base[i] + directions[i] @ coefficients)
+        x, y, z = turned[0] + translation[0], turned[1] + translation[1], turned[2] + translation[2]
+        shapes = rotation @ directions[i]
+        scale = weights[i] * focal / z
+        for axis in range(2):
+            along, place = jacobian[2 * i + axis], (x if axis == 0 else y)
+            depth = place / z
+            slope = (scale, 0.0, -scale * depth) if axis == 0 else (0.0, scale, -scale * depth)
+            along[0] = turned[1] * slope[2] - turned[2] * slope[1]
+            along[1] = turned[2] * slope[0] - turned[0] * slope[2]
+            along[2] = turned[0] * slope[1] - turned[1] * slope[0]
+            along[3], along[4], along[5] = slope
+            for k in range(controls):
+                along[6 + k] = scale * (shapes[axis, betas + k] - depth * shapes[2, betas + k])
+            along[6 + controls] = scale * place
+            for k in range(betas):
+                along[7 + controls + k] = scale * (shapes[axis, k] - depth * shapes[2, k])
+            along[total] = scale * place + weights[i] * (center[axis] - observed[i, axis])
+    full = jacobian.T @ jacobian
+    return full[:total, :total], full[total, :total].copy()

@@ -1,0 +1,179 @@
+"""Track a performer through a clip: one identity, then every frame, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.progress import Progress, SilentProgress
+from likeness.head.assets import HeadAssets
+from likeness.head.model import prepare_identity
+from likeness.portrait.performer import Sightings
+from likeness.tracking.beliefs import FRAME_BELIEFS, IDENTITY_BELIEFS, OFFSET_BELIEFS
+from likeness.tracking.clip_head import CONTROLS, ClipHead, Frames, clip_head, facing, joined
+from likeness.tracking.clip_identity import ClipState, Keyframes, fit_clip_identity
+from likeness.tracking.gaps import fill_gaps
+from likeness.tracking.initial import initial_state
+from likeness.tracking.keyframes import choose_keyframes
+from likeness.tracking.landmark_offsets import fit_offsets
+from likeness.tracking.landmarks import embedded_landmarks, face_size, unbiased
+from likeness.tracking.parameters import LinearPoints, head_points
+from likeness.tracking.personal import padded
+from likeness.tracking.window import Observations, fit_window
+
+KEYFRAMES = 32
+WINDOW, MARGIN = 240, 40
+"""Frames that are solved together, and how many more on either side, so that joins do not show."""
+DEVIATION = 0.015
+"""Of a landmark, interocular distances, where the identity is known."""
+KEYFRAME_DEVIATION = 0.03
+UNIT_FOCAL = 8.7
+"""Focal length over interocular distance where a usual head is DISTANCE away; a first guess."""
+OFFSET_ROUNDS, OFFSET_ITERATIONS = 3, 5
+DOUBTED = 0.95
+"""How much less a frame counts whose landmarks are in full doubt."""
+DOUBTFUL = 0.5
+"""Frames in more doubt than this are no keyframes."""
+
+
+@dataclass(frozen=True)
+class KnownHead:
+    """A head whose identity is given: an avatar's."""
+
+    assets: HeadAssets
+    v_neutral: Float[np.ndarray, "V 3"]
+    shapes: Float[np.ndarray, "V 3 52"]
+    joints: Float[np.ndarray, "J 3"]
+
+
+@dataclass(frozen=True)
+class SequenceFit:
+    """What a clip shows."""
+
+    known: KnownHead
+    head: ClipHead
+    frames: Frames
+
+
+def track_sightings(
+    sightings: Sightings,
+    assets: HeadAssets,
+    known: KnownHead | None = None,
+    *,
+    progress: Progress | None = None,
+    on_frames: Callable[[np.ndarray, Frames], None] | None = None,
+) -> SequenceFit:
+    """Fit a clip whose landmarks are known; `known` keeps an identity fixed. Deterministic.
+
+    `on_frames` receives the times and the frames of every window that is done.
+    """
+    progress = progress or SilentProgress()
+    progress.update("identity", 0.0)
+    seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
+    known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2)
+    parts, count = [], len(sightings.times)
+    for begin in range(0, count, WINDOW):
+        progress.update("frames", begin / count)
+        parts.append(_fit_window(sightings, begin, head, seen.times, keys))
+        if on_frames:
+            on_frames(sightings.times[begin : begin + WINDOW], parts[-1])
+    progress.update("frames", 1.0)
+    frames = fill_gaps(sightings.times, sightings.seen, sightings.cuts, joined(parts))
+    return SequenceFit(known, head, frames)
+
+
+def observe(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Observations:
+    """Take frames out of the sightings, with the weight of their landmarks."""
+    landmarks, seen = np.asarray(sightings.landmarks[chosen], np.float64), np.asarray(sightings.seen[chosen])
+    weights = np.zeros(len(chosen))
+    for t in np.flatnonzero(seen):
+        trust = np.sqrt(1 - DOUBTED * sightings.doubt[chosen[t]])
+        weights[t] = trust / (DEVIATION * face_size(landmarks[t]))
+        landmarks[t] = unbiased(landmarks[t])
+    landmarks[~seen] = 0
+    shots = np.searchsorted(np.array(sightings.cuts, int), chosen, side="right")
+    return Observations(np.asarray(sightings.times[chosen]), landmarks, weights, shots[1:] == shots[:-1])
+
+
+def rough_poses(head: ClipHead, seen: Observations) -> Frames:
+    """Return each frame's pose by scaled orthography, at rest; frames without a face take the nearest one's."""
+    points, share = LinearPoints(head.base, head.directions), head.weights / head.weights.sum()
+    middle, rotations, translations = share @ head.base, [], []
+    with_face = np.flatnonzero(seen.weights > 0)
+    for t in with_face:
+        rough = initial_state(points, seen.landmarks[t], head.weights, center=head.center, distance=1.0, identity=0)
+        distance = head.focal / np.exp(rough.log_focal)
+        ahead = np.append((share @ seen.landmarks[t] - head.center) / head.focal, 1.0) * distance
+        rotations.append(rough.rotation)
+        translations.append(ahead - rough.rotation @ middle)
+    nearest = np.abs(np.arange(len(seen))[:, None] - with_face).argmin(1)
+    return Frames(np.stack(rotations)[nearest], np.stack(translations)[nearest], np.zeros((len(seen), CONTROLS)))
+
+
+def identity_head(assets: HeadAssets, betas: Float[np.ndarray, "K"]) -> KnownHead:
+    """Return the head of an identity, its own lids included."""
+    prepared = prepare_identity(assets, padded(betas, assets.shapedirs.shape[-1]))
+    return KnownHead(assets, prepared.v_neutral, arkit_shapes(prepared.shapes, assets.expr_names), prepared.joints)
+
+
+def _usable(sightings: Sightings) -> Int[np.ndarray, "N"]:
+    sure = np.flatnonzero(sightings.seen & (sightings.doubt < DOUBTFUL))
+    return sure if len(sure) else np.flatnonzero(sightings.seen)
+
+
+def _fit_head(
+    seen: Observations, assets: HeadAssets, known: KnownHead | None, center: Float[np.ndarray, "2"]
+) -> tuple[KnownHead, ClipHead, Frames]:
+    """Return the head with its personal offsets, and the keyframes: focal length and identity, then offsets."""
+    guess = known or identity_head(assets, np.zeros(0))
+    rough = known_clip_head(guess, UNIT_FOCAL / np.median(DEVIATION * seen.weights), center)
+    points = embedded_landmarks(head_points(assets), assets)
+    if known:
+        points = LinearPoints(rough.base, rough.directions)
+    identity = points.directions.shape[2] - CONTROLS
+    frames = rough_poses(rough, seen)
+    trust = np.sqrt(rough.weights * facing(rough, frames))
+    weights = trust * seen.weights[:, None] * (DEVIATION / KEYFRAME_DEVIATION)
+    keyframes = Keyframes(points, seen.landmarks, weights, center)
+    start = ClipState(float(np.log(rough.focal)), np.zeros(identity), frames)
+    state = fit_clip_identity(keyframes, IDENTITY_BELIEFS, start)
+    known = known or identity_head(assets, state.betas)
+    return known, *_personal(known_clip_head(known, float(np.exp(state.log_focal)), center), seen, state.frames)
+
+
+def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipHead, Frames]:
+    """Add the performer's own landmark offsets, in turns with the keyframes' poses and controls."""
+    apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
+    offsets = np.zeros_like(bare.base)
+    for _ in range(OFFSET_ROUNDS):
+        frames = fit_window(bare.moved_by(offsets), OFFSET_BELIEFS, apart, frames, iterations=OFFSET_ITERATIONS)
+        offsets = fit_offsets(bare, offsets, apart, frames)
+    head = bare.moved_by(offsets)
+    return head, fit_window(head, FRAME_BELIEFS, apart, frames, iterations=OFFSET_ITERATIONS)
+
+
+def _fit_window(
+    sightings: Sightings, begin: int, head: ClipHead, key_times: Float[np.ndarray, "K"], keys: Frames
+) -> Frames:
+    """Fit one window with its margins, from rough poses and the nearest keyframes' controls; return it without them."""
+    first, end = max(begin - MARGIN, 0), min(begin + WINDOW + MARGIN, len(sightings.times))
+    seen = observe(sightings, np.arange(first, end))
+    nearest = np.abs(seen.times[:, None] - key_times).argmin(1)
+    if not seen.weights.any():
+        return keys[nearest][begin - first : begin - first + WINDOW]
+    start = replace(rough_poses(head, seen), controls=keys.controls[nearest])
+    return fit_window(head, FRAME_BELIEFS, seen, start)[begin - first : begin - first + WINDOW]
+
+
+def known_clip_head(known: KnownHead, focal: float, center: Float[np.ndarray, "2"]) -> ClipHead:
+    """Return a known head's landmarks before a camera."""
+    return clip_head(known.assets, known.v_neutral, known.shapes, focal=focal, center=center)
+
+
+def arkit_shapes(shapes: Float[np.ndarray, "V 3 E"], names: tuple[str, ...]) -> Float[np.ndarray, "V 3 52"]:
+    """Return the directions of the ARKit controls, in `ARKIT_NAMES`' order."""
+    return shapes[:, :, [names.index(name) for name in ARKIT_NAMES]]

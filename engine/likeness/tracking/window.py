@@ -1,0 +1,154 @@
+"""Fit all frames of a window at once: Gauss-Newton with Levenberg's damping over a banded system.
+
+Every frame has 58 unknowns and talks to its two neighbours on either side alone, so that the whole is a symmetric band,
+solved in time linear in the number of frames (LAPACK pbsv).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.linalg import solveh_banded
+
+from likeness.tracking.beliefs import Beliefs
+from likeness.tracking.clip_head import (
+    FRAME_COLUMNS,
+    ClipHead,
+    Frames,
+    facing,
+    landmark_normals,
+    landmark_pixels,
+)
+from likeness.tracking.evidence import HUBER
+from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
+
+FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-4, 1e-7, 10.0, 0.1
+ATTEMPTS = 5
+AT_BOUND = 1e-9
+HELD = 1e14
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What the clip shows in T frames, pixels."""
+
+    times: Float[np.ndarray, "T"]
+    landmarks: Float[np.ndarray, "T 478 2"]
+    """Irises unbiased; any finite number where nothing is seen."""
+    weights: Float[np.ndarray, "T"]
+    """One over a landmark's standard deviation, 1 / pixels; 0 where the face is not seen."""
+    linked: Bool[np.ndarray, "T_minus_1"]
+    """False where a cut divides a frame from the next."""
+
+    def __len__(self) -> int:
+        """Return T."""
+        return len(self.times)
+
+    def __getitem__(self, chosen: slice) -> Observations:
+        """Return a stretch of the frames."""
+        begin, end, _ = chosen.indices(len(self))
+        linked = self.linked[begin : max(end - 1, begin)]
+        return Observations(self.times[chosen], self.landmarks[chosen], self.weights[chosen], linked)
+
+
+def fit_window(
+    head: ClipHead,
+    beliefs: Beliefs,
+    seen: Observations,
+    start: Frames,
+    *,
+    iterations: int = 12,
+    tolerance: float = 1e-6,
+) -> Frames:
+    """Return the frames that explain the window best, from `start`. Deterministic."""
+    frames, damping = start, FIRST_DAMPING
+    for _ in range(iterations):
+        weights = landmark_weights_in(head, seen, frames)
+        cost = window_cost(head, beliefs, seen, frames, weights)
+        blocks, gradients = frame_equations(head, beliefs, seen, frames, weights)
+        tied = coupling(beliefs.motionless, seen.times, seen.linked, frames)
+        for _ in range(ATTEMPTS):
+            proposed = frames.moved(coupled_step(frames, blocks, gradients + tied.gradient, tied, damping))
+            decrease = cost - window_cost(head, beliefs, seen, proposed, weights)
+            if decrease >= 0:
+                break
+            damping *= GROWTH
+        else:
+            return frames
+        frames, damping = proposed, max(damping * DECAY, LEAST_DAMPING)
+        if decrease < tolerance * cost:
+            break
+    return frames
+
+
+def landmark_weights_in(head: ClipHead, seen: Observations, frames: Frames) -> Float[np.ndarray, "T 478"]:
+    """Return one over every landmark's deviation, robust ones by where the frames are now (Huber)."""
+    distance = np.linalg.norm(landmark_pixels(head, frames) - seen.landmarks, axis=-1) * seen.weights[:, None]
+    robust = np.minimum(1, HUBER / np.maximum(distance, 1e-9))
+    return seen.weights[:, None] * np.sqrt(head.weights * facing(head, frames) * robust)
+
+
+def window_cost(
+    head: ClipHead, beliefs: Beliefs, seen: Observations, frames: Frames, weights: Float[np.ndarray, "T 478"]
+) -> float:
+    """Return half the squared sum of all residuals, landmarks weighted as given."""
+    off = (landmark_pixels(head, frames) - seen.landmarks) * weights[..., None]
+    prior = (frames.controls + beliefs.shift) / beliefs.deviations
+    smooth = smoothness_cost(beliefs.motionless, seen.times, seen.linked, frames)
+    return 0.5 * float((off**2).sum() + (prior**2).sum()) + smooth
+
+
+def frame_equations(
+    head: ClipHead, beliefs: Beliefs, seen: Observations, frames: Frames, weights: Float[np.ndarray, "T 478"]
+) -> tuple[Float[np.ndarray, "T 58 58"], Float[np.ndarray, "T 58"]]:
+    """Return each frame's own J^T J and J^T r: landmarks and priors."""
+    count = len(frames)
+    blocks, gradients = np.zeros((count, FRAME_COLUMNS, FRAME_COLUMNS)), np.zeros((count, FRAME_COLUMNS))
+    scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 1))
+    for t in np.flatnonzero(seen.weights > 0):
+        blocks[t], gradients[t] = landmark_normals(
+            head.base, head.directions, head.focal, head.center, frames.rotations[t], frames.translations[t],
+            frames.controls[t], seen.landmarks[t], weights[t], scratch,
+        )  # fmt: skip
+    control = np.arange(6, FRAME_COLUMNS)
+    blocks[:, control, control] += 1 / beliefs.deviations**2
+    gradients[:, 6:] += (frames.controls + beliefs.shift) / beliefs.deviations**2
+    return blocks, gradients
+
+
+def coupled_step(
+    frames: Frames,
+    blocks: Float[np.ndarray, "T 58 58"],
+    gradients: Float[np.ndarray, "T 58"],
+    tied: Coupling,
+    damping: float,
+) -> Float[np.ndarray, "T 58"]:
+    """Solve the coupled system; controls that a bound holds back stay where they are."""
+    held = held_back(frames, gradients)
+    band = banded(blocks, tied)
+    band[0] *= 1 + damping
+    band[0] += 1e-9 + HELD * held.reshape(-1)
+    right = np.where(held, 0.0, -gradients).reshape(-1)
+    return solveh_banded(band, right, lower=True, overwrite_ab=True, check_finite=False).reshape(len(frames), -1)
+
+
+def held_back(frames: Frames, gradients: Float[np.ndarray, "T 58"]) -> Bool[np.ndarray, "T 58"]:
+    """Tell which controls a bound holds back."""
+    held, slope = np.zeros(gradients.shape, bool), gradients[:, 6:]
+    held[:, 6:] = ((frames.controls <= AT_BOUND) & (slope > 0)) | ((frames.controls >= 1 - AT_BOUND) & (slope < 0))
+    return held
+
+
+def banded(blocks: Float[np.ndarray, "T 58 58"], tied: Coupling) -> Float[np.ndarray, "B N"]:
+    """Return the coupled matrix in LAPACK's lower band storage: row k holds the k-th diagonal under the main one."""
+    count, width = blocks.shape[:2]
+    band = np.zeros((2 * width + 1, count * width))
+    view = band.reshape(2 * width + 1, count, width)
+    for column in range(width):
+        view[: width - column, :, column] = blocks[:, column:, column].T
+    view[0] += tied.diagonal
+    view[width] += tied.next
+    view[2 * width] += tied.second
+    return band
