@@ -13,6 +13,7 @@ Rotations are smoothed as rotations: around their mean, where they are small, as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -31,6 +32,7 @@ SPEED_CUTOFF = 1.0
 LONGEST_WINDOW = 0.3
 """Seconds, at strength 1."""
 SMALLEST_WINDOW = 5
+ROUNDING = 1e-6
 GAP = 3.0
 """Steps this many times the usual one part two stretches that are smoothed by themselves."""
 CHUNK = 4096
@@ -89,7 +91,7 @@ def savitzky_golay(
     parted = [0, *(np.flatnonzero(steps > GAP * usual) + 1), len(times)]
     for strength in np.unique(strengths):
         columns = np.flatnonzero(strengths == strength)
-        window = max(SMALLEST_WINDOW, 2 * round(strength * LONGEST_WINDOW / usual / 2) + 1)
+        window = max(SMALLEST_WINDOW, 2 * math.floor(strength * LONGEST_WINDOW / usual / 2 + ROUNDING) + 1)
         for begin, end in pairwise(parted):
             rows = slice(begin, end)
             result[rows, columns] = _parabolas(times[rows], result[rows, columns], window)

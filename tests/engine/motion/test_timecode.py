@@ -79,9 +79,7 @@ def test_a_take_over_midnight_goes_on():
     np.testing.assert_allclose(np.diff(when), 1 / 60, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "10:00:00", "24:00:00:00", "10:60:00:00", "10:00:60:00", "1:2:3:-4"]
-)
+@pytest.mark.parametrize("text", ["", "1", "10:00:00", "24:00:00:00", "10:60:00:00", "10:00:60:00", "1:2:3:-4"])
 def test_other_text_is_no_timecode(text):
     assert timecode.parse(text) is None
 
