@@ -149,11 +149,11 @@ def _still_frame(path: Path, start: float) -> Iterator[ClipFrame]:
 
 def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
     damaged: list[float] = []
-    time, index, upright = 0.0, 0, None
+    index, upright = 0, None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path.name)
         timeline = Timeline(clip.origin, clip.info.fps)
-        for frame in _from(clip, container, stream, start, lambda: damaged.append(time)):
+        for frame in _from(clip, container, stream, start, lambda: damaged.append(timeline.last)):
             upright = upright or Upright(stream, frame)
             time = timeline.time(frame)
             if time >= end:
@@ -162,7 +162,7 @@ def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
                 yield ClipFrame(index, time, _convert(upright, frame, clip.path.name))
                 index += 1
         else:
-            _note_early_end(clip, time)
+            _note_early_end(clip, timeline.last)
     if damaged:
         clip.note(f"The file is damaged at about {damaged[0]:.1f} s; what could be decoded was used.")
 

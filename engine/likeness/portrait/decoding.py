@@ -151,6 +151,11 @@ class Timeline:
         self._origin, self._step = origin, 1 / fps
         self._last: float | None = None
 
+    @property
+    def last(self) -> float:
+        """The last frame's time, 0 before the first."""
+        return self._last or 0.0
+
     def time(self, frame: av.VideoFrame) -> float:
         """Return a frame's time; call it for each frame in order."""
         last = self._last

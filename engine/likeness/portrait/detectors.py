@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -19,21 +21,25 @@ from jaxtyping import Float, UInt8
 MESH_MIN_CONFIDENCE = 0.5
 BOX_MIN_CONFIDENCE = 0.35
 
+_stderr = threading.Lock()
+"""Two threads that silence standard error at once would leave it silent."""
+
 
 @contextmanager
 def silenced_stderr() -> Iterator[None]:
     """Send file descriptor 2 to the null device: MediaPipe's C++ side logs there before any log level applies."""
-    sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
+    with _stderr:
+        sys.stderr.flush()
+        saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, 2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(null)
 
 
 def _started(create: Callable[[Any], Any]) -> Any:
@@ -54,8 +60,9 @@ def _process(model: Any, rgb: UInt8[np.ndarray, "S S 3"]) -> Any:
         return model.process(np.ascontiguousarray(rgb))
 
 
-@lru_cache(maxsize=1)
-def _mesh_model() -> Any:
+@lru_cache(maxsize=2)
+def _mesh_model(_number: int = 0) -> Any:
+    """Return one of the models, all alike: one model works on one picture at a time."""
     return _started(
         lambda mp: mp.face_mesh.FaceMesh(
             static_image_mode=True,
@@ -91,10 +98,30 @@ def _pose_model() -> Any:
 
 def detect_mesh(rgb: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "478 3"] | None:
     """Find one face's 478 landmarks in a square picture: x and y in its pixels, z (away) likewise; None without one."""
-    found = _process(_mesh_model(), rgb).multi_face_landmarks
-    if not found:
+    return _mesh(_process(_mesh_model(), rgb), rgb.shape[0])
+
+
+def detect_two_meshes(
+    first: UInt8[np.ndarray, "S S 3"], second: UInt8[np.ndarray, "S S 3"]
+) -> tuple[Float[np.ndarray, "478 3"] | None, Float[np.ndarray, "478 3"] | None]:
+    """Do what `detect_mesh` does for two pictures at once, on two cores."""
+    models = _mesh_model(0), _mesh_model(1)
+    with silenced_stderr():
+        other = _helper(os.getpid()).submit(models[1].process, np.ascontiguousarray(second))
+        found = models[0].process(np.ascontiguousarray(first)), other.result()
+    return _mesh(found[0], first.shape[0]), _mesh(found[1], second.shape[0])
+
+
+@lru_cache(maxsize=1)
+def _helper(_process: int) -> ThreadPoolExecutor:
+    """Return one more thread; keyed by the process, for threads do not survive a fork."""
+    return ThreadPoolExecutor(1, thread_name_prefix="likeness-mesh")
+
+
+def _mesh(result: Any, side: int) -> Float[np.ndarray, "478 3"] | None:
+    if not result.multi_face_landmarks:
         return None
-    return np.array([(point.x, point.y, point.z) for point in found[0].landmark]) * rgb.shape[0]
+    return np.array([(point.x, point.y, point.z) for point in result.multi_face_landmarks[0].landmark]) * side
 
 
 def detect_boxes(rgb: UInt8[np.ndarray, "S S 3"], *, full_range: bool) -> Float[np.ndarray, "N 5"]:
