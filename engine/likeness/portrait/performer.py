@@ -129,7 +129,7 @@ class _Follower:
             self._before = Face(
                 FoundMesh(self._cell, landmarks, float(last["spread"])),
                 np.array(last["colours"]),
-                float(last["unlike"]),
+                0.0,
             )
 
     def see_again(self, frame: ClipFrame) -> None:
@@ -148,7 +148,7 @@ class _Follower:
         landmarks = np.full((478, 2), np.nan)
         if face is not None:
             mesh, landmarks = face.mesh, face.mesh.landmarks
-            row["seen"], row["spread"], row["colours"], row["unlike"] = 1, mesh.spread, face.colours, face.unlike
+            row["seen"], row["spread"], row["colours"] = 1, mesh.spread, face.colours
             row["sharpness"] = sharpness(frame.rgb, mesh.center, mesh.size)
             self._cell = mesh.cell
             self._bank.add(frame.time, face.colours)
@@ -168,11 +168,9 @@ def _moved(before: Face | None, face: Face | None) -> float:
 def _sightings(file: SightingFile, clip: Clip) -> Sightings:
     frames = file.frames()
     seen, times = frames["seen"].astype(bool), np.array(frames["time"])
-    change, moved, sharpness, spread, unlike = (
-        np.array(frames[name]) for name in ("change", "moved", "sharpness", "spread", "unlike")
-    )
+    change, moved, sharpness, spread = (np.array(frames[name]) for name in ("change", "moved", "sharpness", "spread"))
     cuts = find_cuts(change, moved)
-    doubt = doubts(seen, sharpness, spread, unlike, moved, cuts)
+    doubt = doubts(seen, sharpness, spread, moved, cuts)
     told = [file.header["note"], *file.header["clip_notes"]]
     notes = [note for note in told if note] + sentences(times, seen, doubt, cuts)
     size = (clip.info.width, clip.info.height)

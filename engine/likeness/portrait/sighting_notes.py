@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.ndimage import median_filter
 
 CHANGED = 0.45
 """Of a frame's picture against the one before: 0.6 and more where one recording follows another, 0.37 at most where
@@ -22,10 +23,10 @@ USUAL_CHANGE = 4.0
 SHARP, BLURRED = 0.6, 0.3
 """Of the shot's usual sharpness. At 0.55 a blur shifts the landmarks by 1 to 2 % of the distance between the outer eye
 corners, at 0.35 by 6 %."""
-STEADY, SHAKY = 2.0, 6.0
+STEADY, SHAKY = 2.5, 6.0
 """Times the shot's usual spread between the two crops."""
-OPEN, COVERED = 0.25, 0.6
-"""How unlike itself a face is; a hand on it gives 0.3 to 0.6."""
+OPEN, COVERED, LASTING = 1.4, 2.6, 15
+"""The same for the median of so many frames: 1.5 at most for a free face, 1.2 to 2.8 with a hand on mouth or eye."""
 ONE_CROP = 0.6
 SPIKE = 0.7
 
@@ -51,7 +52,6 @@ def doubts(
     seen: Bool[np.ndarray, "T"],
     sharpness: Float[np.ndarray, "T"],
     spread: Float[np.ndarray, "T"],
-    unlike: Float[np.ndarray, "T"],
     moved: Float[np.ndarray, "T"],
     cuts: list[int],
 ) -> Float[np.ndarray, "T"]:
@@ -62,9 +62,11 @@ def doubts(
         if not len(inside):
             continue
         blur = (SHARP - _relative(sharpness[inside])) / (SHARP - BLURRED)
-        shaky = (_relative(spread[inside]) - STEADY) / (SHAKY - STEADY)
-        covered = (unlike[inside] - OPEN) / (COVERED - OPEN)
-        shaky[~np.isfinite(spread[inside])] = ONE_CROP
+        ratio = _relative(spread[inside])
+        one_crop = ~np.isfinite(ratio)
+        ratio[one_crop] = STEADY
+        shaky = np.where(one_crop, ONE_CROP, (ratio - STEADY) / (SHAKY - STEADY))
+        covered = (median_filter(ratio, LASTING, mode="nearest") - OPEN) / (COVERED - OPEN)
         doubt[inside] = np.max([blur, shaky, covered], axis=0).clip(0, 1)
     doubt[_spikes(moved, cuts)] += SPIKE
     doubt[~seen] = 1
