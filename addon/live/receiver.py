@@ -98,10 +98,10 @@ class Receiver:
         self._thread.join(2 * PATIENCE)
         self._socket.close()
 
-    def record(self) -> None:
-        """Begin a take."""
+    def record(self, take: Take | None = None) -> None:
+        """Begin a take, or go on with one."""
         with self._lock:
-            self._take = Take()
+            self._take = take or Take()
 
     def end_take(self) -> Take:
         """End the take and return it; empty if none was begun."""

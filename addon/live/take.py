@@ -9,7 +9,7 @@ import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.motion import Motion
 
-from .packets import LivePacket
+from .packets import MAX_RATE, LivePacket
 from .shaping import Shaping, to_motion
 
 MAX_FRAMES = 216_000
@@ -17,6 +17,9 @@ MAX_FRAMES = 216_000
 AGREEMENT = 1.0
 """Seconds by which a sender's clock may differ between two frames from ours; by more, and ours is taken."""
 LEAST_STEP = 1e-4
+RATES = (24, 25, 30, 48, 50, 60, 90, 120)
+NEAR = 0.05
+"""How far a rate may be from one of these, as a part of it, and be called so."""
 USUAL_FPS = 60.0
 _ROW = len(ARKIT_NAMES) + 3
 
@@ -75,7 +78,9 @@ class Take:
 
 
 def _nominal(times: np.ndarray) -> float:
-    """Return the whole number of frames a second that arrivals suggest."""
+    """Return the frames a second that arrivals suggest."""
     if len(times) < 2:
         return USUAL_FPS
-    return float(np.clip(round(1 / float(np.median(np.diff(times)))), 1, 240))
+    measured = 1 / float(np.median(np.diff(times)))
+    nearest = min(RATES, key=lambda rate: abs(rate - measured))
+    return float(nearest if abs(nearest - measured) < NEAR * nearest else np.clip(round(measured), 1, MAX_RATE))

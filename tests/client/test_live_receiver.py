@@ -89,26 +89,19 @@ def test_frames_twice_and_out_of_order_are_left_out_and_a_clock_that_begins_anew
 
 def test_a_flood_is_dropped_and_counted_in_constant_memory(receiver, phone):
     receiver.record()
-    stop = threading.Event()
-
-    def flood() -> None:
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end and not stop.is_set():
-            for _ in range(100):
-                phone(IFACIALMOCAP)
-            time.sleep(0.005)
-
     tracemalloc.start()
-    threads = [threading.Thread(target=flood) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    begun = time.monotonic()
+    for number in range(6000):
+        phone(text_packet(jawOpen=number % 100))
+        if number % 50 == 0:
+            time.sleep(0.001)
+    until(lambda: not receiver.latest or time.monotonic() - receiver.latest.arrival > 0.1)
+    elapsed = time.monotonic() - begun
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     counts = receiver.counts
-    assert counts.too_many > 10 * counts.taken
-    assert counts.taken <= receiving.BURST + 2.5 * receiving.MAX_RATE
+    assert counts.too_many > 0 and counts.taken > 0
+    assert counts.taken <= receiving.BURST + receiving.MAX_RATE * elapsed + 1
     assert held < 2_000_000
     assert len(receiver.take) == counts.taken
     begun = time.monotonic()
