@@ -2,8 +2,9 @@
 
 From FLAME: the eyes' rotations become eyeLook controls; expression coefficients and jaw become the other controls, by
 least squares over the face's vertices with every control within 0..1 (a ridge of 3 mm a control keeps the answer
-unique and steady). The jaw's motion is exact: a vertex moves by w (R - I) (v - j) and its correctives, which is linear
-in the nine numbers of R - I. To FLAME: each control's solution (`likeness.head.flame_arkit`) times its value, summed.
+unique and steady). The jaw moves a vertex by w (R - I) (v - j) and its correctives, linear in the nine numbers of
+R - I; only that the correctives turn along with the jaw, fractions of a millimetre, is left out. To FLAME: each
+control's solution (`likeness.head.flame_arkit`) times its value, summed.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from likeness.head.flame_map import region_faces
 
 RIDGE = 0.003
 """Misfit (metres, root of the sum over the vertices) that a control at 1 must be worth."""
-SWEEPS = 400
-TOLERANCE = 1e-5
+SWEEPS = 1000
+TOLERANCE = 1e-6
 LOOK = tuple(k for k, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook"))
 FACE = tuple(k for k in range(len(ARKIT_NAMES)) if k not in LOOK)
 CHUNK = 8192
@@ -113,7 +114,7 @@ def bounded_least_squares(
 ) -> Float[np.ndarray, "T 52"]:
     """Return the controls within 0..1 that minimise x G x - 2 wanted x + ridge x x, with gaze as in `looks`.
 
-    Coordinate descent, all frames at once, until no control moves by more than 1e-5.
+    Coordinate descent, all frames at once, until no control moves by more than 1e-6.
     """
     face = list(FACE)
     aim = (wanted - looks @ gram)[:, face]
