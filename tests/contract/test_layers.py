@@ -94,10 +94,10 @@ ADDON_ROWS = (
     ("children",),
     ("conventions", "client", "command", "environment", "live", "photo"),
     ("scene", "viewports", "main_thread"),
-    ("properties",),
+    ("properties", "performance_properties", "live_properties"),
     ("preferences",),
-    ("session", "overlay"),
-    ("render",),
+    ("session", "overlay", "receiving"),
+    ("render", "performances"),
     ("operators", "handlers", "render_handlers", "sign_handlers", "keying"),
     ("panels",),
 )
