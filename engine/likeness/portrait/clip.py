@@ -34,6 +34,8 @@ from likeness.portrait.read import FORMATS, read_photograph
 
 SEEK_AHEAD = 3.0
 """Seconds. A start is reached by seeking this far before it and decoding up to it."""
+HOLE = 3.5
+"""Frames' lengths between two frames: a variable rate drops one or two, damage more."""
 ENDS_EARLY = 1.0
 """Seconds. A clip that is shorter than it claims by more was cut off."""
 ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")
@@ -149,13 +151,16 @@ def _still_frame(path: Path, start: float) -> Iterator[ClipFrame]:
 
 def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
     damaged: list[float] = []
+    holes: list[tuple[float, float]] = []
     index, upright = 0, None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path.name)
         timeline = Timeline(clip.origin, clip.info.fps)
         for frame in _from(clip, container, stream, start, lambda: damaged.append(timeline.last)):
             upright = upright or Upright(stream, frame)
-            time = timeline.time(frame)
+            last, time = timeline.last, timeline.time(frame)
+            if time - last > HOLE / clip.info.fps and last >= start:
+                holes.append((last, time))
             if time >= end:
                 break
             if time >= start:
@@ -165,6 +170,9 @@ def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
             _note_early_end(clip, timeline.last)
     if damaged:
         clip.note(f"The file is damaged at about {damaged[0]:.1f} s; what could be decoded was used.")
+    if holes:
+        more = f" and in {len(holes) - 1} more places" if len(holes) > 1 else ""
+        clip.note(f"The file holds no frames from {holes[0][0]:.1f} to {holes[0][1]:.1f} s{more}.")
 
 
 def _from(
