@@ -23,6 +23,7 @@ import math
 import re
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import numpy as np
@@ -62,6 +63,7 @@ _FROM_LIVE_LINK = np.array([_LIVE_LINK_NAMES.index(name) for name in ARKIT_NAMES
 _LIVE_LINK_VALUES = len(ARKIT_NAMES) + 9
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _CONTROL = re.compile(rf"([A-Za-z]\w{{0,63}})[-&]({_NUMBER.pattern})", re.ASCII)
+_arkit_name = lru_cache(256)(arkit_name)  # the same names come 60 times a second
 _SECTIONS = {"=head": 6, "rightEye": 3, "leftEye": 3}
 """What follows the controls of iFacialMocap, and how many numbers each has."""
 
@@ -101,7 +103,7 @@ def _read_text(data: bytes) -> LivePacket:
         raise ValueError("the end is missing")
     sections = _once([_section(field) for field in fields if "#" in field])
     values = _once([_control(field) for field in fields if "#" not in field])
-    controls = _once([(known, value) for name, value in values.items() if (known := arkit_name(name))])
+    controls = _once([(known, value) for name, value in values.items() if (known := _arkit_name(name))])
     if "=head" not in sections or not controls:
         raise ValueError("that is no face")
     angles = sections["=head"][:3]
