@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from likeness.contract.errors import LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import ANSWERS, JobCancelled, JobFailed, JobProgress, Ready, Welcome
+from likeness.contract.messages import ANSWERS, FrameTracked, JobCancelled, JobFailed, JobProgress, Ready, Welcome
 
 from .failures import readable, stopped
 from .line import Line
@@ -49,6 +49,8 @@ class Job(Generic[T]):
         self.id = id
         self.stage = ""
         self.fraction = 0.0
+        self.frame: FrameTracked | None = None
+        """The newest of the frames that came on the way."""
         self.result: T | None = None
         self.error: LikenessError | None = None
         self.cancelled = False
@@ -177,6 +179,8 @@ class EngineClient:
 def _tell(job: Job, message: object) -> None:
     if isinstance(message, JobProgress):
         job.stage, job.fraction = message.stage, message.fraction
+    elif isinstance(message, FrameTracked):
+        job.frame = message
     elif isinstance(message, JobFailed):
         job.end(error=LikenessError(message.code, readable(message.message), readable(message.remedy)))
     elif isinstance(message, JobCancelled):

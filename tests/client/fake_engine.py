@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "engine"))
 
 from likeness.contract.codec import encode, read_message, write_message
@@ -16,6 +18,7 @@ from likeness.contract.messages import (
     AvatarCreated,
     Cancel,
     CreateAvatar,
+    FrameTracked,
     Hello,
     JobCancelled,
     JobFailed,
@@ -71,6 +74,18 @@ def unused(request: CreateAvatar) -> None:
 def working() -> None:
     get_ready()
     obey(lambda request: say(JobProgress(request.id, "fit", 0.5)))
+
+
+def showing() -> None:
+    """Send frames on the way to an answer."""
+    get_ready()
+
+    def answer(request: CreateAvatar) -> None:
+        for seconds in (0.5, 1.5):
+            say(FrameTracked(request.id, seconds, np.zeros(52, np.float32), np.zeros((5, 3), np.float32)))
+        create(request)
+
+    obey(answer)
 
 
 def cancelling() -> None:

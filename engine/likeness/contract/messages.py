@@ -1,7 +1,8 @@
 """What the engine and its client say to each other; the closed set of messages, each defined once.
 
-Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, DrawSheet, MakePlate, Cancel, Ping. Engine to client:
-Welcome, Ready, JobProgress, AvatarCreated, GaussiansKept, FrameRendered, SheetDrawn, PlateMade, JobFailed,
+Client to engine: Hello, CreateAvatar, KeepGaussians, RenderFrame, DrawSheet, MakePlate, DescribePerformance,
+RetargetPerformance, Cancel, Ping. Engine to client: Welcome, Ready, JobProgress, FrameTracked, AvatarCreated,
+GaussiansKept, FrameRendered, SheetDrawn, PlateMade, PerformanceDescribed, PerformanceRetargeted, JobFailed,
 JobCancelled, Pong. A request has an `id` of the client's choice; every answer to it carries the same. Hello and Welcome
 never change, so that any two versions can tell each other apart. `codec` turns messages into bytes and back;
 docs/protocol.md describes the conversation.
@@ -192,6 +193,94 @@ class PlateMade:
 
 
 @dataclass(frozen=True)
+class DescribePerformance:
+    """Say what a performance's file holds."""
+
+    id: int
+    path: str
+    """On the engine's machine: a video, Live Link Face's .csv, ARKit's .json, a FLAME sequence (.npz or a folder)."""
+
+
+@dataclass(frozen=True)
+class PerformanceDescribed:
+    """The answer to DescribePerformance."""
+
+    id: int
+    kind: str
+    """In words: `Live Link Face CSV`."""
+    seconds: float
+    fps: float
+    """The file's nominal rate."""
+    frames: int
+    """In a video an estimate."""
+    holds: tuple[str, ...]
+    """What can be had of it, in words."""
+    has_sound: bool
+    notes: tuple[str, ...]
+    """Plain sentences."""
+
+
+@dataclass(frozen=True)
+class RetargetPerformance:
+    """Turn a performance's file into a motion for an avatar's controls; a video is tracked first."""
+
+    id: int
+    path: str
+    """On the engine's machine."""
+    control_names: tuple[str, ...]
+    """The avatar's."""
+    head_model: str
+    head_model_hash: str
+    start: float
+    """Seconds of the file."""
+    end: float | None
+    """Seconds of the file; None takes all that follows."""
+    fps: float | None
+    """Of a file that does not say its rate."""
+    source_head: str | None
+    """Path on the engine's machine of the FLAME model to which a file's coefficients belong."""
+    neutral: str
+    """The performer's face at rest is measured: `auto`, `at` a time, `off`."""
+    neutral_at: float
+    """Seconds of the file, for `at`."""
+    smoothing: str
+    """`none`, `one-euro` or `savgol`."""
+    strength: float
+    """Of the smoothing, 0..1."""
+    mirror: bool
+    head_motion: bool
+    regions: tuple[str, ...]
+    """Parts of the face, G of them."""
+    gains: tuple[float, ...]
+    """G of them; regions that are not named have 1."""
+    performer: int | None
+    """Of a video: 1 is the leftmost; None takes the only one."""
+
+
+@dataclass(frozen=True)
+class FrameTracked:
+    """On the way to PerformanceRetargeted: a frame of the video as it is known by now, for a preview."""
+
+    id: int
+    seconds: float
+    """Of the video."""
+    controls: Array[np.ndarray, "52"]
+    """By ARKIT_NAMES, float32."""
+    pose: Array[np.ndarray, "5 3"]
+    """Rotation vectors of the joints, head space, radians, float32."""
+
+
+@dataclass(frozen=True)
+class PerformanceRetargeted:
+    """The answer to RetargetPerformance: a motion file's bytes, and what was left out or poor as plain sentences."""
+
+    id: int
+    motion: bytes
+    """Its times begin with 0 at the request's start."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class JobProgress:
     """Stage `stage` (a short human name) of a job is done to `fraction` in 0..1."""
 
@@ -252,6 +341,11 @@ MESSAGES: tuple[type, ...] = (
     SheetDrawn,
     MakePlate,
     PlateMade,
+    DescribePerformance,
+    PerformanceDescribed,
+    RetargetPerformance,
+    FrameTracked,
+    PerformanceRetargeted,
     JobProgress,
     JobFailed,
     Cancel,
@@ -267,5 +361,7 @@ ANSWERS: dict[type, type] = {
     RenderFrame: FrameRendered,
     DrawSheet: SheetDrawn,
     MakePlate: PlateMade,
+    DescribePerformance: PerformanceDescribed,
+    RetargetPerformance: PerformanceRetargeted,
 }
 """The requests that are jobs, and what each gives when it goes well."""

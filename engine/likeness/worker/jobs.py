@@ -11,15 +11,17 @@ from likeness.contract.errors import UsageError
 from likeness.contract.messages import (
     AvatarCreated,
     CreateAvatar,
+    DescribePerformance,
     DrawSheet,
     KeepGaussians,
     MakePlate,
     PlateMade,
     Ready,
     RenderFrame,
+    RetargetPerformance,
 )
 from likeness.contract.progress import Progress
-from likeness.worker import frames, sheets
+from likeness.worker import frames, performances, sheets
 
 DEVICES = ("auto", "cpu", "cuda")
 MAX_NAME = 255
@@ -87,6 +89,8 @@ JOBS: dict[type, Callable[..., object]] = {
     RenderFrame: frames.render_frame,
     DrawSheet: sheets.draw_sheet,
     MakePlate: make_plate,
+    DescribePerformance: performances.describe,
+    RetargetPerformance: performances.retarget,
 }
 """The function of each request that is a job; it takes the request and a Progress and returns the answer."""
 

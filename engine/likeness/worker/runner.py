@@ -40,6 +40,11 @@ class Job:
         self.check()
         self._sender.send(JobProgress(self.id, stage, min(max(float(fraction), 0.0), 1.0)))
 
+    def send(self, message: object) -> None:
+        """Send what there is to show on the way. Errors: Cancelled."""
+        self.check()
+        self._sender.send(message)
+
 
 class Runner:
     """The thread that loads the engine and then does the jobs; its methods are called from the reading thread."""
