@@ -52,6 +52,16 @@ def bone_to_joint_rotation(joint: str, rotation: Array[np.ndarray, "3 3"]) -> Ar
     return BONE_AXES[joint] @ rotation @ BONE_AXES[joint].T
 
 
+def joint_to_bone_vectors(joint: str, vectors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn a joint's rotation vectors or translations in head space into its bone's own axes."""
+    return vectors @ BONE_AXES[joint]
+
+
+def bone_to_joint_vectors(joint: str, vectors: Array[np.ndarray, "... 3"]) -> Array[np.ndarray, "... 3"]:
+    """Turn rotation vectors or translations in a bone's own axes into its joint's in head space."""
+    return vectors @ BONE_AXES[joint].T
+
+
 def metres_to_units(scale_length: float) -> float:
     """Return how many Blender units a metre has in a scene with that unit scale."""
     return 1.0 / scale_length

@@ -1,8 +1,8 @@
 """Actions of shape keys: the one way into F-curves from Blender 4.2 to 5.x, and actions that hold one expression.
 
 From 4.4 on an action has slots, layers and strips, and the F-curves lie in a channelbag for each slot; 5.0 took
-`Action.fcurves` away. Everybody else reads and writes F-curves through `ensure_curves`, `curves` and
-`animation_curves` alone.
+`Action.fcurves` away. Everybody else reads and writes F-curves through `ensure_curves`, `ensure_animation_curves`,
+`new_curve`, `curves` and `animation_curves` alone.
 """
 
 from __future__ import annotations
@@ -39,10 +39,31 @@ def ensure_curves(action: Action, id_type: str = "KEY") -> bpy.types.bpy_prop_co
     if not SLOTTED:
         action.id_root = id_type
         return action.fcurves
-    slot = _slot(action, id_type) or action.slots.new(id_type, id_type.title())
-    layer = action.layers[0] if action.layers else action.layers.new("Layer")
-    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
-    return strip.channelbag(slot, ensure=True).fcurves
+    return _ensure_slot_curves(action, _slot(action, id_type) or action.slots.new(id_type, id_type.title()))
+
+
+def ensure_animation_curves(owner: ID) -> bpy.types.bpy_prop_collection:
+    """Return the F-curves of the action that a data-block is animated by, as `ensure_curves`; it has one."""
+    data = owner.animation_data
+    if SLOTTED and data.action_slot is None:
+        assign(owner, data.action)
+    return _ensure_slot_curves(data.action, data.action_slot) if SLOTTED else data.action.fcurves
+
+
+def assign(owner: ID, action: Action) -> None:
+    """Let a data-block be animated by an action, by the action's first slot for such data-blocks."""
+    ensure_curves(action, owner.id_type)
+    data = owner.animation_data_create()
+    data.action = action
+    if SLOTTED:
+        data.action_slot = _slot(action, owner.id_type)
+
+
+def new_curve(channels: bpy.types.bpy_prop_collection, data_path: str, index: int, group: str) -> FCurve:
+    """Add an F-curve to a group of its action's."""
+    curve, groups = channels.new(data_path, index=index), channels.data.groups
+    curve.group = groups.get(group) or groups.new(group)
+    return curve
 
 
 def curves(action: Action, id_type: str = "KEY") -> Sequence[FCurve]:
@@ -99,6 +120,12 @@ def expression_values(action: Action) -> dict[str, float]:
 
 def _strip_curves(strip: bpy.types.NlaStrip) -> Sequence[FCurve]:
     return _slot_curves(strip.action, strip.action_slot) if SLOTTED else strip.action.fcurves
+
+
+def _ensure_slot_curves(action: Action, slot: bpy.types.ActionSlot) -> bpy.types.bpy_prop_collection:
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    return strip.channelbag(slot, ensure=True).fcurves
 
 
 def _slot(action: Action, id_type: str) -> bpy.types.ActionSlot | None:

@@ -39,6 +39,14 @@ def test_points_come_back(point):
     np.testing.assert_array_equal(conventions.blender_to_head(conventions.head_to_blender(point)), point)
 
 
+@given(st.sampled_from(JOINT_NAMES), st.lists(st.floats(-1, 1), min_size=3, max_size=3))
+def test_rotation_vectors_turn_as_their_rotations_do_and_come_back(joint, vector):
+    turned = conventions.joint_to_bone_vectors(joint, np.array(vector))
+    expected = conventions.joint_to_bone_rotation(joint, rotation([1.0, *vector]))
+    np.testing.assert_allclose(rotation([1.0, *turned]), expected, atol=1e-9)
+    np.testing.assert_allclose(conventions.bone_to_joint_vectors(joint, turned), vector, atol=1e-12)
+
+
 @given(st.sampled_from(JOINT_NAMES), quaternions)
 def test_rotations_come_back(joint, quaternion):
     turn = rotation(quaternion)

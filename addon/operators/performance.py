@@ -1,0 +1,299 @@
+"""Import Performance: a captured performance becomes keys of the active avatar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+from bpy.types import Context, Event, FileHandler, Menu, Object, Operator, Scene
+
+from likeness.contract.errors import InputError, LikenessError
+from likeness.contract.failures import as_likeness_error
+from likeness.contract.messages import (
+    DescribePerformance,
+    FrameTracked,
+    PerformanceDescribed,
+    PerformanceRetargeted,
+    RetargetPerformance,
+)
+from likeness.contract.motion import Motion, motion_from_bytes
+
+from .. import performances, session
+from ..client import EngineClient, EngineState, Job
+from ..performance_properties import OPTIONS, REGIONS, PerformanceOptions
+from ..photo import shown
+from ..scene import bake, find
+from ..scene.bake import Placement
+from ..scene.keys import current_frame
+from ..scene.performance import Bounds
+from ..scene.placing import Choices, Done, put_on, rate
+from ..scene.preview import Preview
+from ..scene.sound import add_sound
+from .maker import HIDDEN
+from .work import Waiter, Work
+
+RECORDINGS = (".csv", ".json", ".npz")
+VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts")
+PATTERNS = ";".join(f"*{suffix}" for suffix in (*RECORDINGS, *VIDEOS))
+PAUSE = 0.05
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Received:
+    """What the engine made of a file."""
+
+    described: PerformanceDescribed
+    motion: Motion
+    notes: tuple[str, ...]
+
+
+class Receiving(Work[Received]):
+    """The engine at work on a file, with the newest frame that it has found."""
+
+    frame: FrameTracked | None = None
+
+
+class ImportPerformance(PerformanceOptions, Waiter, Operator):
+    """Put a captured performance on the avatar, as keys: of a video, Live Link Face, ARKit or FLAME. Esc cancels"""
+
+    bl_idname = "likeness.import_performance"
+    bl_label = "Import Performance"
+    bl_options: ClassVar = {"UNDO"}  # not REGISTER: Adjust Last Operation would track the video again
+
+    filepath: StringProperty(
+        name="File", description="The performance's file, as the engine sees it", subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )  # fmt: skip
+    browsing: BoolProperty(name="Choose File", description="Let the user choose a file", options=HIDDEN)
+    filter_glob: StringProperty(default=PATTERNS, options=HIDDEN)
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Ask for an active avatar, and for one thing at a time."""
+        if find.active_avatar(context) is None:
+            cls.poll_message_set("Select an avatar first")
+            return False
+        return super().poll(context)
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        """Take from the panel what was not given; without a file let the user choose one."""
+        panel = context.window_manager.likeness_performance
+        for name in ("filepath", *OPTIONS):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(panel, name))
+        if self.browsing or not self.filepath:
+            self.is_browsing = True
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        panel.filepath = self.filepath
+        if context.window is None:
+            return self.execute(context)
+        try:
+            work = self._start(context)
+        except LikenessError as error:
+            return self.failed(error)
+        return self.wait_for(context, work)
+
+    def execute(self, context: Context) -> set[str]:
+        """Block until the performance is on the avatar; the file browser's choice becomes modal instead."""
+        if getattr(self, "is_browsing", False):
+            context.window_manager.likeness_performance.filepath = self.filepath
+            bpy.ops.likeness.import_performance("INVOKE_DEFAULT", filepath=self.filepath)
+            return {"CANCELLED"}
+        try:
+            work = self._start(context)
+        except LikenessError as error:
+            return self.failed(error)
+        self.block_for(work)
+        return self.conclude(context, work)
+
+    def draw(self, _context: Context) -> None:
+        """Leave the file browser's side empty: the panel has the options."""
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        """Wait as others do, and show the frames that are found meanwhile."""
+        if event.type == "TIMER" and not self.work.done:
+            self.preview.show(self.work.frame)
+        return super().modal(context, event)
+
+    def cancel(self, context: Context) -> None:
+        """End with the window or the file."""
+        self.preview.put_back()
+        super().cancel(context)
+
+    def conclude(self, context: Context, work: Receiving) -> set[str]:
+        """Put the performance on the avatar."""
+        self.preview.put_back()
+        ended = self.without_result(work)
+        if ended:
+            return ended
+        performances.remember(self.filepath, work.result.described)
+        try:
+            done = put_on(context.scene, self._avatar(), work.result.motion, self.choices)
+        except Exception as error:  # what Blender refuses has no class of its own
+            return self.failed(as_likeness_error(error))
+        notes = (*work.result.notes, *done.notes, *self._add_sound(context.scene, work.result.described, done))
+        self._tell(f"{self.choices.placement.name}: frames {done.first:g} to {done.last:g}.", notes)
+        return {"FINISHED"}
+
+    def _start(self, context: Context) -> Receiving:
+        """Have the engine begin. Errors: InputError, MachineError `engine.*`."""
+        if not self.filepath:
+            raise InputError("performance.none", "No file is given.", "Choose a performance's file.")
+        performances.tell(())
+        mesh = find.active_avatar(context)
+        self.choices = self._choices(context)
+        bake.check(mesh, self.choices.placement)
+        self.preview = Preview(mesh, head_motion=self.head_motion)
+        request, client = self._request(mesh), session.client()
+        return Receiving(lambda work: receive(work, client, request))
+
+    def _avatar(self) -> Object:
+        mesh = self.preview.mesh
+        if mesh is None:
+            raise InputError("performance.gone", "The avatar is no longer there.", "Import onto another one.")
+        return mesh
+
+    def _choices(self, context: Context) -> Choices:
+        """Return where it goes, by the playhead of now."""
+        placement = Placement(
+            name=shown(Path(bpy.path.abspath(self.filepath)).stem),
+            how=self.how,
+            is_additive=self.layer == "ADD",
+            punch=(self.punch_start, self.punch_end) if self.punch else None,
+            blend=float(self.blend) if self.punch else 0.0,
+        )
+        return Choices(
+            placement,
+            frame=current_frame(context.scene) if self.use_current_frame else self.frame,
+            on_scene_frames=self.times == "FRAMES",
+            head_motion=self.head_motion,
+            bounds=Bounds(self.bound, self.angle) if self.reduce else None,
+        )
+
+    def _request(self, mesh: Object) -> RetargetPerformance:
+        """Ask for the motion. A gain that is not 1 is sent, the others are the engine's."""
+        gains = {region: getattr(self, f"gain_{region}") for region in REGIONS}
+        gains = {region: gain for region, gain in gains.items() if gain != 1}
+        return RetargetPerformance(
+            id=0,
+            path=bpy.path.abspath(self.filepath),
+            control_names=tuple(key.name for key in find.controls(mesh)),
+            head_model=mesh.likeness.head_model,
+            head_model_hash=mesh.likeness.head_model_hash,
+            start=self.start,
+            end=self.end or None,
+            fps=self.fps or None,
+            source_head=bpy.path.abspath(self.source_head) if self.source_head else None,
+            neutral=self.neutral,
+            neutral_at=self.neutral_at,
+            smoothing=self.smoothing,
+            strength=self.strength,
+            mirror=self.mirror,
+            head_motion=self.head_motion,
+            regions=tuple(gains),
+            gains=tuple(gains.values()),
+            performer=self.performer or None,
+        )
+
+    def _add_sound(self, scene: Scene, described: PerformanceDescribed, done: Done) -> list[str]:
+        if not (self.sound and described.has_sound):
+            return []
+        path, zero = Path(bpy.path.abspath(self.filepath)), self.choices.frame - self.start * rate(scene)
+        told = add_sound(scene, path, zero=zero, first=done.first, last=done.last)
+        return [told] if told else []
+
+    def _tell(self, summary: str, notes: Sequence[str]) -> None:
+        session.tell(error=None)
+        performances.tell((shown(summary), *map(shown, notes)))
+        for note in notes:
+            self.report({"WARNING"}, shown(note))
+        self.report({"INFO"}, shown(summary))
+
+
+class DismissReport(Operator):
+    """Hide what is told of the last import"""
+
+    bl_idname = "likeness.dismiss_performance"
+    bl_label = "Dismiss"
+    bl_options: ClassVar = {"INTERNAL"}
+
+    def execute(self, _context: Context) -> set[str]:
+        """Forget it."""
+        performances.tell(())
+        return {"FINISHED"}
+
+
+class PerformanceDrop(FileHandler):
+    """Performances dropped on the 3D view"""
+
+    bl_idname = "LIKENESS_FH_performance"
+    bl_label = "Likeness Performance"
+    bl_import_operator = "likeness.import_performance"
+    bl_file_extensions = ";".join((*RECORDINGS, *VIDEOS))
+
+    @classmethod
+    def poll_drop(cls, context: Context) -> bool:
+        """Take them in a 3D view, for the active avatar."""
+        in_view = context.area is not None and context.area.type == "VIEW_3D"
+        return in_view and find.active_avatar(context) is not None
+
+
+def receive(work: Receiving, client: EngineClient, request: RetargetPerformance) -> Received:
+    """Have the engine describe and retarget a file; runs in the work's thread."""
+    described = _wait(work, client, client.submit(DescribePerformance(0, request.path)))
+    motion, notes = _wait(work, client, client.submit(request, _read))
+    return Received(described, motion, notes)
+
+
+def _read(answer: PerformanceRetargeted) -> tuple[Motion, tuple[str, ...]]:
+    return motion_from_bytes(answer.motion, "The engine's answer"), answer.notes
+
+
+def _wait(work: Receiving, client: EngineClient, job: Job[T]) -> T:
+    """Return a job's result, taking over its progress and frames; a cancelled work cancels it."""
+    while not job.wait(PAUSE):
+        if work.cancelled:
+            client.cancel(job)
+        starting = client.status.state == EngineState.STARTING
+        work.stage = "Starting the engine" if starting else job.stage.capitalize() or "Reading the file"
+        work.fraction, work.frame = job.fraction, job.frame
+    if job.error:
+        raise in_blenders_words(job.error)
+    return job.result
+
+
+def in_blenders_words(error: LikenessError) -> LikenessError:
+    """Return an engine's error without the command line's options in it."""
+    words = {": --source-head FILE": " as FLAME File", "Add --source-head FILE": "Choose it as FLAME File"}
+    remedy = error.remedy
+    for option, name in words.items():
+        remedy = remedy.replace(option, name)
+    return type(error)(error.code, error.message, remedy)
+
+
+def _in_import_menu(self: Menu, _context: Context) -> None:
+    self.layout.operator(
+        "likeness.import_performance", text="Likeness Performance (video, .csv, .json, .npz)"
+    ).browsing = True
+
+
+CLASSES = (ImportPerformance, DismissReport, PerformanceDrop)
+_register, _unregister = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register() -> None:
+    """Register the operators and the menu's entry."""
+    _register()
+    bpy.types.TOPBAR_MT_file_import.append(_in_import_menu)
+
+
+def unregister() -> None:
+    """Take them away."""
+    bpy.types.TOPBAR_MT_file_import.remove(_in_import_menu)
+    _unregister()
