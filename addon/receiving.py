@@ -72,12 +72,12 @@ def stop(reason: str = "") -> None:
     global current, ended
     if current is None:
         return
-    current.preview.put_back()
-    current.receiver.stop()
-    current, ended = None, reason
+    past, current, ended = current, None, reason
+    past.receiver.stop()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
     redraw_sidebars()
+    past.preview.put_back()
 
 
 def look() -> None:
@@ -145,7 +145,11 @@ def _count() -> None:
 
 
 def _look() -> float | None:
-    look()
+    try:
+        look()
+    except Exception:  # whatever it is, no port stays open that nobody looks at any more
+        stop("Receiving has ended with an error, which is in the console.")
+        raise
     return INTERVAL if current is not None else None
 
 
@@ -162,7 +166,16 @@ def _save_begins(*_: object) -> None:
         put_back()
 
 
-HANDLERS = (("load_pre", _file_begins), ("save_pre", _save_begins))
+@persistent
+def _frame_changed(*_: object) -> None:
+    """Playback has set the avatar to its animation: what is performed to it shows on top."""
+    screen = bpy.context.screen
+    if current is not None and screen is not None and screen.is_animation_playing:
+        current.shown = None
+        look()
+
+
+HANDLERS = (("load_pre", _file_begins), ("save_pre", _save_begins), ("frame_change_post", _frame_changed))
 
 
 def register() -> None:

@@ -15,6 +15,7 @@ from .. import receiving
 from ..live.receiver import LOOPBACK, read_address
 from ..live_properties import LiveProperties
 from ..scene.bake import Placement
+from ..scene.keys import current_frame
 from ..scene.performance import Bounds
 from ..scene.placing import Choices, put_on
 from .expression import AvatarOperator
@@ -164,7 +165,7 @@ class RecordTake(LiveOperator, Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Begin."""
-        receiving.record(context.scene.frame_current)
+        receiving.record(current_frame(context.scene))
         return {"FINISHED"}
 
 
