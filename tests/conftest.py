@@ -11,7 +11,10 @@ from likeness.geometry.threads import configure_threads
 
 configure_threads()
 install_import_hook(
-    [f"likeness.{name}" for name in ("geometry", "head", "portrait", "gaussians", "binding", "tracking", "lifting")],
+    [
+        f"likeness.{name}"
+        for name in ("geometry", "head", "portrait", "gaussians", "binding", "tracking", "lifting", "motion")
+    ],
     "beartype.beartype",
 )
 

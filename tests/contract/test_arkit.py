@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.contract.arkit import ARKIT_NAMES, arkit_name
@@ -44,6 +44,7 @@ def test_other_words_are_none(text):
     assert arkit_name(text) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_name_or_none(text):
     assert arkit_name(text) in (None, *ARKIT_NAMES)

@@ -83,6 +83,7 @@ def motions(draw: st.DrawFn) -> Motion:
     )
 
 
+@settings(deadline=None)
 @given(motions())
 def test_every_performance_comes_back(motion):
     stored = motion_to_bytes(motion)
@@ -157,12 +158,13 @@ def test_a_file_without_frames_is_damage():
     assert "no frames" in refused(motion_to_bytes(replace(make_motion(), **nothing)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_in_one_line(noise):
     refused(noise)
 
 
-@settings(max_examples=150)
+@settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_damaged_bytes_give_a_sound_motion_or_one_line(data, draw):
     broken = bytearray(data)

@@ -80,7 +80,7 @@ def _reading(arrays: dict[str, np.ndarray], name: str, fps: float | None) -> Rea
         raise InputError("motion.empty", f"{name} has no frames.", "Choose another file.")
     values = {row: _rows(arrays, row, len(expr), name) for row in ("expr", *ROWS)}
     notes = _notes(arrays)
-    rate = fps or _own_rate(arrays)
+    rate = _own_rate(arrays) or fps
     if rate is None:
         rate = DEFAULT_FPS
         notes.append(f"It does not say its rate and was taken as {rate:g} frames a second.")

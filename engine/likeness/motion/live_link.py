@@ -15,49 +15,24 @@ Error codes: motion.unreadable, motion.empty, motion.no_controls, motion.too_lar
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from array import array
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from likeness.contract.arkit import ARKIT_NAMES, arkit_name
+from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError
 from likeness.motion import timecode
-from likeness.motion.reading import Reading, check_rate, filled, listed, nominal_rate, open_motion, unreadable
+from likeness.motion.live_link_table import Table, read_table
+from likeness.motion.reading import Reading, check_rate, filled, listed, nominal_rate, open_motion
 
-MAX_FRAMES = 1 << 20
-MAX_COLUMNS = 1024
-ANGLES = tuple(f"{part}{angle}" for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll"))
-KNOWN = (*ARKIT_NAMES, *ANGLES)
 LOOKS = tuple(index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook"))
-EXPORT_AGAIN = "Export the take from Live Link Face again."
 NO_FACE = 0.5
 """A row with fewer of its controls than this part shows no face."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """The file's rows in their order. T rows; what a row does not say is NaN."""
-
-    seconds: Float[np.ndarray, "T"]
-    """Whole seconds since midnight."""
-    frames: Float[np.ndarray, "T"]
-    values: Float[np.ndarray, "T 61"]
-    """By `KNOWN`."""
-    marked_drop: bool
-    missing: list[str]
-    extra: list[str]
-    without_time: int
-
-
 def read_live_link(data: bytes, name: str) -> Reading:
     """Read a take; `name` is for messages. Times begin at its first frame."""
-    table = _table(data, name)
+    table = read_table(data, name)
     clock = timecode.find_clock(table.seconds, table.frames, table.marked_drop)
     when = timecode.to_seconds(table.seconds, table.frames, clock)
     order = np.argsort(when, kind="stable")
@@ -103,84 +78,6 @@ def _seen(known: np.ndarray) -> np.ndarray:
     """Tell which frames show a face: they have at least half of the controls that the take has at all."""
     count = known.sum(1)
     return (count > 0) & (count >= NO_FACE * known.any(0).sum())
-
-
-def _table(data: bytes, name: str) -> Table:
-    """Parse the file's text."""
-    text = _text(data, name)
-    header, _, body = text.partition("\n")
-    separator = max(",;\t", key=header.count)
-    if separator == ";":
-        body = body.replace(",", ".")
-    places, missing, extra = _columns([cell.strip() for cell in header.split(separator)], name)
-    seconds, frames, values, skipped, marked = array("d"), array("d"), array("d"), 0, False
-    try:
-        for row in csv.reader(io.StringIO(body), delimiter=separator):
-            if not any(row):
-                continue
-            when = timecode.parse(row[places[0]]) if places[0] < len(row) else None
-            if when is None:
-                skipped += 1
-                continue
-            seconds.append(when[0])
-            frames.append(when[1])
-            marked |= when[2]
-            values.extend(_numbers(row, places[1:]))
-            if len(seconds) > MAX_FRAMES:
-                raise InputError("motion.too_large", f"{name} has over {MAX_FRAMES} frames.", "Cut it into takes.")
-    except csv.Error as error:
-        raise unreadable(name, str(error), EXPORT_AGAIN) from error
-    if not seconds:
-        reason = f"none of its {skipped} rows has a timecode" if skipped else "it holds no frames, only a header"
-        raise InputError("motion.empty", f"{name}: {reason}.", "Record the take again, or choose another file.")
-    table = np.array(values).reshape(-1, len(KNOWN))
-    return Table(np.array(seconds), np.array(frames), table, marked, missing, extra, skipped)
-
-
-def _text(data: bytes, name: str) -> str:
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise unreadable(name, "it is not text", EXPORT_AGAIN) from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
-    if not text.strip():
-        raise InputError("motion.empty", f"{name} is empty.", "Record the take again, or choose another file.")
-    return text
-
-
-def _columns(header: list[str], name: str) -> tuple[list[int], list[str], list[str]]:
-    """Return where timecode and `KNOWN` stand (beyond all columns where they do not), what is missing and extra."""
-    if len(header) > MAX_COLUMNS:
-        raise unreadable(name, f"it has {len(header)} columns", EXPORT_AGAIN)
-    spelled = [cell.strip('"').strip() for cell in header]
-    lower = [cell.lower() for cell in spelled]
-    if "timecode" not in lower:
-        raise unreadable(name, "its first line names no column Timecode", "Choose a CSV of Live Link Face.")
-    place: dict[str, int] = {}
-    for index, cell in enumerate(spelled):
-        known = arkit_name(cell) or next((angle for angle in ANGLES if angle.lower() == cell.lower()), None)
-        if known is not None:
-            place.setdefault(known, index)
-    if not any(control in place for control in ARKIT_NAMES):
-        message = f"{name} has none of ARKit's 52 columns."
-        raise InputError("motion.no_controls", message, "Record with Live Link Face's mode ARKit.")
-    taken = {lower.index("timecode"), *place.values()}
-    extra = [c for index, c in enumerate(spelled) if index not in taken and c and c.lower() != "blendshapecount"]
-    missing = [control for control in KNOWN if control not in place]
-    return [lower.index("timecode"), *(place.get(control, MAX_COLUMNS) for control in KNOWN)], missing, extra
-
-
-def _numbers(row: list[str], places: list[int]) -> list[float]:
-    """Return a row's numbers at the places, NaN where there is none."""
-    numbers = []
-    for place in places:
-        try:
-            number = float(row[place]) if place < len(row) else math.nan
-        except ValueError:
-            number = math.nan
-        numbers.append(number if math.isfinite(number) else math.nan)
-    return numbers
 
 
 def _column_notes(table: Table) -> list[str]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from likeness.contract.arkit import ARKIT_NAMES
@@ -32,6 +32,7 @@ from likeness.motion.regions import COEFFICIENTS, mirrored_name, region_of
 CALM = 0.5
 FLOOR_PERCENTILE = 5
 HELD = 0.2
+WORTH_TELLING = 0.05
 LOOKS_AWAY = 0.4
 MOST = 0.8
 """A control above this in a named frame: that face is not at rest."""
@@ -123,7 +124,7 @@ def relative(motion: Motion, rest: Rest) -> Motion:
     )
 
 
-def calm_frames(motion: Motion) -> Float[np.ndarray, "N"]:
+def calm_frames(motion: Motion) -> Int[np.ndarray, "N"]:
     """Return the indices of the half of the seen frames in which the face moves least."""
     frames = np.flatnonzero(motion.observed) if motion.observed.any() else np.arange(len(motion.times))
     if len(frames) < 8:
@@ -156,8 +157,11 @@ def _floors(motion: Motion, calm: np.ndarray) -> tuple[Float[np.ndarray, "E"], l
             held.append(name)
         else:
             floors[index] = max(floor[index], 0)
-    told = [f"Never near rest, so taken as held and not as the performer's neutral: {listed(held)}."] if held else []
-    return floors, told
+    told = [f"{name} {floors[index]:.2f}" for name, index in place.items() if floors[index] >= WORTH_TELLING]
+    notes = [f"Taken off as the performer's rest: {listed(told, 12)}."] if told else []
+    if held:
+        notes.append(f"Never near rest, so taken as held and not as the performer's neutral: {listed(held)}.")
+    return floors, notes
 
 
 def _without_floors(motion: Motion, floors: Float[np.ndarray, "E"]) -> Float[np.ndarray, "T E"]:

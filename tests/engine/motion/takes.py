@@ -8,7 +8,7 @@ import numpy as np
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.motion import Motion
-from likeness.motion.live_link import ANGLES
+from likeness.motion.live_link_table import ANGLES
 from likeness.motion.reading import open_motion
 
 APP_NAMES = tuple(name[0].upper() + name[1:] for name in ARKIT_NAMES)

@@ -141,6 +141,7 @@ def test_any_json_is_read_or_refused_in_one_line(content):
         assert error.code.startswith("motion.") and "\n" not in str(error)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(LAYOUTS)), st.data())
 def test_damaged_files_are_read_or_refused_in_one_line(layout, draw):
     broken = bytearray(json.dumps(LAYOUTS[layout]).encode())

@@ -11,7 +11,7 @@ from takes import APP_NAMES, HEADER, k, some_values, take, timecodes
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError
 from likeness.contract.motion import check_motion
-from likeness.motion import live_link
+from likeness.motion import live_link, live_link_table
 from likeness.motion.live_link import read_live_link, rotvec
 
 
@@ -97,7 +97,7 @@ def test_the_face_points_where_yaw_and_pitch_say():
 
 def test_real_takes_show_the_sense_of_the_eyes_angles(shared_data):
     for path in sorted((shared_data / "arkit").glob("*.csv")):
-        table = live_link._table(path.read_bytes(), path.name)
+        table = live_link_table.read_table(path.read_bytes(), path.name)
         for side, first in (("Left", 55), ("Right", 58)):
             turned = rotvec(table.values[:, first : first + 3])
             column = {way: table.values[:, k(f"eyeLook{way}{side}")] for way in ("In", "Out", "Up", "Down")}
@@ -215,7 +215,7 @@ def test_what_is_no_take_is_one_line(data, code):
 
 
 def test_endless_takes_are_refused_before_they_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(live_link, "MAX_FRAMES", 7)
+    monkeypatch.setattr(live_link_table, "MAX_FRAMES", 7)
     refused(take(some_values(8)), "motion.too_large")
 
 
@@ -233,6 +233,7 @@ def test_damaged_takes_are_read_or_refused_in_one_line(draw):
         assert error.code.startswith("motion.") and "\n" not in str(error)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_in_one_line(noise):
     with pytest.raises(InputError):

@@ -186,7 +186,7 @@ def test_arkit_drives_a_flame_avatars_controls_directly(csv):
 
 
 def test_gains_and_mirror_tell_what_they_cannot_do_to_coefficients(sequence):
-    done = retarget(sequence, FLAME, options=RetargetOptions(gains={"mouth": 2}, mirror=True))
+    done = retarget(sequence, FLAME, options=RetargetOptions(gains={"mouth": 2.0}, mirror=True))
     assert told(done, "neither regions nor sides")
 
 

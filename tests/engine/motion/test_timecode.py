@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.motion import timecode
@@ -84,12 +84,14 @@ def test_other_text_is_no_timecode(text):
     assert timecode.parse(text) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_parsed_or_none(text):
     parsed = timecode.parse(text)
     assert parsed is None or 0 <= parsed[0] < timecode.DAY
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, timecode.DAY - 1), st.floats(0, 130)), min_size=1, max_size=30), st.booleans())
 def test_any_rows_have_finite_times(rows, marked):
     seconds, frames = np.array(rows, float).T
