@@ -14,8 +14,9 @@ from likeness.contract.avatar import Avatar
 from likeness.contract.motion import Motion
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.model import load_open_head
-from likeness.portrait.clip import open_clip
+from likeness.portrait.clip import Clip, open_clip
 from likeness.portrait.performer import Sightings, follow_performer
+from likeness.tracking.body import body_patch, follow_body, reference_frame
 from likeness.tracking.clip_head import Frames
 from likeness.tracking.sequence import KnownHead, SequenceFit, arkit_shapes, track_sightings
 from likeness.tracking.staging import stage
@@ -60,8 +61,9 @@ def track(
     progress = progress or SilentProgress()
     progress.update("read", 0.0)
     known = known_head(avatar) if avatar else None
+    clip = open_clip(video)
     sightings = follow_performer(
-        open_clip(video),
+        clip,
         performer=options.performer,
         start=options.start,
         end=options.end,
@@ -79,7 +81,8 @@ def track(
     fit = track_sightings(
         sightings, load_open_head(), known, progress=progress, on_frames=preview if on_frame else None
     )
-    return Tracked(to_motion(sightings, fit), tuple(sightings.notes))
+    bodies = _follow_body(clip, options, sightings, fit, avatar)
+    return Tracked(to_motion(sightings, fit, bodies), tuple(sightings.notes))
 
 
 def known_head(avatar: Avatar) -> KnownHead:
@@ -93,10 +96,32 @@ def known_head(avatar: Avatar) -> KnownHead:
     )
 
 
-def to_motion(sightings: Sightings, fit: SequenceFit) -> Motion:
+def _follow_body(
+    clip: Clip, options: TrackOptions, sightings: Sightings, fit: SequenceFit, avatar: Avatar | None
+) -> Float[np.ndarray, "T 3 3"] | None:
+    """Return R_camera_body of every frame, None where no chest is seen.
+
+    The body looks where the head does in the frame whose head is turned as in the avatar's photograph, in which the
+    avatar's own body was at rest; without such a frame, in the one that is most like the clip's usual head.
+    """
+    reference = reference_frame(fit.frames.rotations, sightings.seen, avatar and avatar.view.T_camera_head[:3, :3])
+    time, neck = sightings.times[reference], fit.known.joints[1].astype(np.float64)
+    frame = next(clip.frames(max(time - 1e-4, 0.0)), None)
+    if frame is None or len(sightings.times) == 1:
+        return None
+    pose = fit.frames.rotations[reference], fit.frames.translations[reference]
+    landmarks = np.asarray(sightings.landmarks[reference], np.float64)
+    patch = body_patch(frame.rgb, landmarks, pose[0], pose[0] @ neck + pose[1], fit.head)
+    if patch is None:
+        return np.tile(pose[0], (len(sightings.times), 1, 1))
+    pictures = (each.rgb for each in clip.frames(options.start, options.end))
+    return follow_body(pictures, patch, fit.frames, np.asarray(sightings.seen), neck, fit.head)
+
+
+def to_motion(sightings: Sightings, fit: SequenceFit, bodies: Float[np.ndarray, "T 3 3"] | None = None) -> Motion:
     """Return the performance in the form that files hold."""
     count, (width, height) = len(sightings.times), sightings.size
-    staged = stage(fit.frames, fit.known.joints)
+    staged = stage(fit.frames, fit.known.joints, bodies)
     focal = fit.head.focal
     return Motion(
         times=np.asarray(sightings.times, np.float64),

@@ -1,8 +1,8 @@
 """From a head before a camera to a performance on a stage: world axes, and the body told from the head.
 
-The root joint carries the body with one steady rotation for the whole clip; the neck turns the head against it; the
-translation makes up for the rest, exactly: LBS(rotation, neck)(head) + translation is the fitted head. A torso on the
-rig thus stands still while the head turns.
+The root joint carries the body, with one steady rotation for the whole clip or as it was followed; the neck turns the
+head against it; the translation makes up for the rest, exactly: LBS(rotation, neck)(head) + translation is the fitted
+head. A torso on the rig thus stands still while the head turns.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Staged:
     T_camera_world: Float[np.ndarray, "4 4"]
 
 
-def stage(frames: Frames, joints: Float[np.ndarray, "J 3"], body: Float[np.ndarray, "3 3"] | None = None) -> Staged:
-    """Split fitted head poses. `joints` are the rig's at rest; `body` is R_camera_body, else the clip's usual head."""
+def stage(frames: Frames, joints: Float[np.ndarray, "J 3"], bodies: Float[np.ndarray, "T 3 3"] | None = None) -> Staged:
+    """Split fitted head poses. `joints` are the rig's at rest; `bodies` R_camera_body, else the clip's usual head."""
     place = np.median(frames.translations, 0)
     in_camera = np.eye(4)
     in_camera[:3, :3], in_camera[:3, 3] = FLIP, place
     heads = FLIP @ frames.rotations
     places = (frames.translations - place) @ FLIP
-    root = FLIP @ body if body is not None else usual_rotation(heads)
+    roots = FLIP @ bodies if bodies is not None else np.tile(usual_rotation(heads), (len(frames), 1, 1))
     neck = joints[1].astype(np.float64)
-    below = joints[0] + root @ (neck - joints[0])
+    below = joints[0] + roots @ (neck - joints[0])
     return Staged(
-        rotation=np.tile(Rotation.from_matrix(root).as_rotvec(), (len(frames), 1)),
-        neck_pose=Rotation.from_matrix(root.T @ heads).as_rotvec(),
+        rotation=Rotation.from_matrix(roots).as_rotvec(),
+        neck_pose=Rotation.from_matrix(roots.transpose(0, 2, 1) @ heads).as_rotvec(),
         translation=places + heads @ neck - below,
         T_camera_world=in_camera,
     )

@@ -18,8 +18,10 @@ TIMES = np.arange(30) / 10
 def test_split_poses_give_the_fitted_head_back(open_head: HeadAssets, own_body: bool) -> None:
     prepared = prepare_identity(open_head, np.zeros(open_head.shapedirs.shape[-1]))
     frames = performance(TIMES)
-    body = FLIP @ rotvec_to_rotmat(np.array([0.1, -0.4, 0.05])) if own_body else None
-    staged = stage(frames, prepared.joints, body)
+    turns = np.linspace([0.1, -0.4, 0.05], [-0.1, 0.2, 0.0], len(TIMES))
+    bodies = FLIP @ rotvec_to_rotmat(turns) if own_body else None
+    staged = stage(frames, prepared.joints, bodies)
+    assert not own_body or np.abs(staged.rotation - turns).max() < 1e-6
     head = np.unique(open_head.faces[open_head.landmark_faces])
     for t in (0, 11, 29):
         pose = np.zeros((5, 3))
