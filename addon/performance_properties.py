@@ -207,7 +207,7 @@ class PerformanceOptions:
 PerformanceOptions.__annotations__ |= {
     f"gain_{region}": FloatProperty(
         name=region.capitalize(), description=f"How strongly {what} of the performance are taken, 1 as they are",
-        default=1.0, min=0.0, soft_max=2.0, options=_SKIP,
+        default=1.0, min=0.0, max=4.0, soft_max=2.0, options=_SKIP,
     )
     for region, what in REGIONS.items()
 }  # fmt: skip

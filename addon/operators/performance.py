@@ -39,6 +39,14 @@ from .work import Waiter, Work
 RECORDINGS = (".csv", ".json", ".npz")
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts")
 PATTERNS = ";".join(f"*{suffix}" for suffix in (*RECORDINGS, *VIDEOS))
+STAGES = {
+    "read": ("Reading the file", 0.0, 0.0),
+    "following the face": ("Following the face", 0.0, 0.6),
+    "identity": ("Fitting the head", 0.6, 0.65),
+    "frames": ("Fitting every frame", 0.65, 1.0),
+    "retarget": ("Retargeting", 1.0, 1.0),
+}
+"""What the engine's stages are called here, and the part of a video's whole that each takes."""
 PAUSE = 0.05
 T = TypeVar("T")
 
@@ -260,9 +268,12 @@ def _wait(work: Receiving, client: EngineClient, job: Job[T]) -> T:
     while not job.wait(PAUSE):
         if work.cancelled:
             client.cancel(job)
-        starting = client.status.state == EngineState.STARTING
-        work.stage = "Starting the engine" if starting else job.stage.capitalize() or "Reading the file"
-        work.fraction, work.frame = job.fraction, job.frame
+        work.frame = job.frame
+        if client.status.state == EngineState.STARTING:
+            work.stage = "Starting the engine"
+        else:
+            work.stage, start, end = STAGES.get(job.stage or "read", (job.stage.capitalize(), 0.0, 1.0))
+            work.fraction = start + (end - start) * job.fraction
     if job.error:
         raise in_blenders_words(job.error)
     return job.result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+import wave
 from pathlib import Path
 
 import bpy
@@ -15,7 +16,7 @@ from addon.scene import actions
 from addon.scene.find import armature_of
 from addon.scene.preview import Preview
 from performing_engine import NOTE
-from render_parts import whole_addon
+from render_parts import ENGINE_PYTHON, NO_ENGINE, whole_addon
 from scene_dump import dump
 from scene_parts import add, lively_avatar
 
@@ -235,3 +236,103 @@ def wait_for(path: Path):
         performances._follow()
         time.sleep(0.02)
     return found
+
+
+def write_csv(path: Path, values: dict[str, np.ndarray], fps: int = 60) -> None:
+    """Write a Live Link Face file of these controls, all others at rest, and a turning head."""
+    count = len(next(iter(values.values())))
+    names = [name[0].upper() + name[1:] for name in ARKIT_NAMES]
+    lines = [",".join(["Timecode", "BlendshapeCount", *names, "HeadYaw", "HeadPitch", "HeadRoll"])]
+    for frame in range(count):
+        row = [f"{values[name][frame]:.9f}" if name in values else "0" for name in ARKIT_NAMES]
+        head = [f"{0.3 * np.sin(frame / 20):.6f}", "0", "0"]
+        lines.append(",".join([f"10:00:{frame // fps:02d}:{frame % fps:02d}.000", "61", *row, *head]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.skipif(not ENGINE_PYTHON.exists(), reason=NO_ENGINE)
+@pytest.mark.parametrize("fps, base", [(24, 1.0), (25, 1.0), (30, 1.0), (30, 1.001), (60, 1.0)])
+def test_a_csvs_values_are_there_at_its_own_times_with_the_real_engine(mesh, take, monkeypatch, fps, base):
+    monkeypatch.setenv("LIKENESS_ENGINE", str(ENGINE_PYTHON))
+    render, count = bpy.context.scene.render, 90
+    render.fps, render.fps_base = fps, base
+    rng = np.random.default_rng(fps)
+    wanted = {name: np.clip(rng.normal(0.5, 0.3, count), 0, 1) for name in ARKIT_NAMES[::3]}
+    wanted["jawOpen"] = np.abs(np.sin(np.arange(count) / 9))
+    write_csv(take, wanted)
+    frames = 7 + np.arange(count) / 60 * fps / base
+    for reduce, allowed in ((False, 1e-4), (True, 0.02)):
+        assert bring(take, neutral="off", use_current_frame=False, frame=7, reduce=reduce, bound=0.02) == {"FINISHED"}
+        curves = {actions.control_name(c.data_path): c for c in actions.animation_curves(mesh.data.shape_keys)}
+        assert set(wanted) <= set(curves) and not set(ARKIT_NAMES[1::3]) & set(curves) - {"jawOpen"}
+        for name, column in wanted.items():
+            found = [curves[name].evaluate(frame) for frame in frames]
+            assert np.abs(np.array(found) - column).max() <= allowed
+    turning = [curve for curve in actions.animation_curves(armature_of(mesh)) if '"neck"' in curve.data_path]
+    assert len(turning) == 3 and max(np.ptp([curve.evaluate(f) for f in frames]) for curve in turning) > 0.2
+
+
+@pytest.mark.skipif(not ENGINE_PYTHON.exists(), reason=NO_ENGINE)
+@pytest.mark.parametrize(
+    "text, said",
+    [("", "empty"), ("a,b\n1,2\n", "take.csv"), ("Timecode,BlendshapeCount\n", "take.csv")],
+    ids=["empty", "of something else", "without rows"],
+)
+def test_files_that_are_no_performance_are_one_line_with_the_real_engine(take, monkeypatch, text, said):
+    monkeypatch.setenv("LIKENESS_ENGINE", str(ENGINE_PYTHON))
+    take.write_text(text)
+    assert said in refusal(take)
+
+
+def test_a_linked_avatar_is_refused_with_what_to_do(mesh, take, tmp_path):
+    library = tmp_path / "library.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(library), link=True) as (_, here):
+        here.collections = ["Ada"]
+    linked = bpy.data.collections["Ada"]
+    bpy.context.scene.collection.children.link(linked)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Ada"]
+    assert "Make Local" in refusal(take)
+    bpy.context.scene.collection.children.unlink(linked)
+    linked.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+    mine = next(each for each in bpy.context.scene.objects if each.name == "Ada" and each.library is None)
+    bpy.context.view_layer.objects.active = mine
+    assert "linked from another file" in refusal(take)
+
+
+def wav(path: Path, seconds: float) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(np.zeros(int(8000 * seconds), np.int16).tobytes())
+
+
+@pytest.mark.parametrize("start, frame", [(0.0, 12.0), (0.5, 12.0), (0.25, 30.0)])
+def test_the_sound_lies_where_the_performance_lies(take, monkeypatch, start, frame):
+    if not bpy.app.build_options.audaspace:
+        pytest.skip("this Blender was built without sound")
+    use_engine(monkeypatch, "sound")
+    wav(take, 5.0)
+    scene = bpy.context.scene
+    busy = scene.sequence_editor_create()
+    strips = busy.strips if hasattr(busy, "strips") else busy.sequences
+    strips.new_effect("Below", "COLOR", 3, 1, **({"length": 100} if bpy.app.version >= (5, 0) else {"frame_end": 101}))
+    assert bring(take, use_current_frame=False, frame=frame, start=start) == {"FINISHED"}
+    (strip,) = [each for each in strips if each.type == "SOUND"]
+    assert strip.channel == 4 and strip.sound.filepath == str(take)
+    assert strip.frame_final_start == frame and strip.frame_final_end == frame + 2 * 24 + 1
+    assert strip.frame_start == pytest.approx(frame - start * 24)
+    assert bring(take, sound=False) == {"FINISHED"}
+    assert len([each for each in strips if each.type == "SOUND"]) == 1
+
+
+def test_sound_that_this_machine_does_not_have_is_told(mesh, tmp_path, monkeypatch):
+    use_engine(monkeypatch, "sound")
+    assert bring(tmp_path / "elsewhere.mov") == {"FINISHED"}
+    assert any("sound was left out" in sentence for sentence in performances.report)
+    (tmp_path / "silent.mov").write_text("no sound")
+    assert bring(tmp_path / "silent.mov") == {"FINISHED"}
+    assert any("sound was left out" in sentence for sentence in performances.report)
+    assert not len(bpy.data.sounds)
