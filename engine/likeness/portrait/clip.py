@@ -6,7 +6,7 @@ Error codes: clip.missing, clip.empty, clip.unreadable, clip.no_video, clip.too_
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,7 @@ HOLE = 3.5
 """Frames' lengths between two frames: a variable rate drops one or two, damage more."""
 ENDS_EARLY = 1.0
 """Seconds. A clip that is shorter than it claims by more was cut off."""
+MOST_NOTES = 5
 ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")
 UNMARKED = ("TGA",)
 """Pictures without a signature at their beginning: some videos begin like one."""
@@ -93,8 +94,8 @@ class Clip:
         return _moving_frames(self, start, np.inf if end is None else end)
 
     def note(self, sentence: str) -> None:
-        """Add a note unless it is there."""
-        if sentence not in self.notes:
+        """Add a note unless it is there, or there are many."""
+        if sentence not in self.notes and len(self.notes) < MOST_NOTES:
             self.notes.append(sentence)
 
 
@@ -150,17 +151,20 @@ def _still_frame(path: Path, start: float) -> Iterator[ClipFrame]:
 
 
 def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
-    damaged: list[float] = []
-    holes: list[tuple[float, float]] = []
     index, upright = 0, None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path.name)
         timeline = Timeline(clip.origin, clip.info.fps)
-        for frame in _from(clip, container, stream, start, lambda: damaged.append(timeline.last)):
+
+        def damaged() -> None:
+            if timeline.last >= start:
+                clip.note(f"The file is damaged at {timeline.last:.0f} s; what could be decoded was used.")
+
+        for frame in _from(clip, container, stream, start, damaged):
             upright = upright or Upright(stream, frame)
             last, time = timeline.last, timeline.time(frame)
             if time - last > HOLE / clip.info.fps and last >= start:
-                holes.append((last, time))
+                clip.note(f"The file holds no frames from {last:.1f} to {time:.1f} s.")
             if time >= end:
                 break
             if time >= start:
@@ -168,15 +172,10 @@ def _moving_frames(clip: Clip, start: float, end: float) -> Iterator[ClipFrame]:
                 index += 1
         else:
             _note_early_end(clip, timeline.last)
-    if damaged:
-        clip.note(f"The file is damaged at about {damaged[0]:.1f} s; what could be decoded was used.")
-    if holes:
-        more = f" and in {len(holes) - 1} more places" if len(holes) > 1 else ""
-        clip.note(f"The file holds no frames from {holes[0][0]:.1f} to {holes[0][1]:.1f} s{more}.")
 
 
 def _from(
-    clip: Clip, container: InputContainer, stream: VideoStream, start: float, damaged: object
+    clip: Clip, container: InputContainer, stream: VideoStream, start: float, damaged: Callable[[], None]
 ) -> Iterator[av.VideoFrame]:
     """Decode from some frame before `start` on; from the first where the file cannot be entered in the middle."""
     ahead = start - SEEK_AHEAD
@@ -185,9 +184,9 @@ def _from(
         return
     try:
         container.seek(round((clip.origin + ahead) / stream.time_base), stream=stream)
-        frames = decode(container, stream, lambda: None)
+        frames = decode(container, stream, damaged)
         first = next(frames, None)
-    except av.FFmpegError:
+    except (av.FFmpegError, OverflowError, ValueError):
         first = None
     if first is not None and first.pts is not None and first.time - clip.origin <= start:
         yield first

@@ -20,6 +20,8 @@ LOCAL_ONLY = {"protocol_whitelist": "file"}
 """A playlist must not make us fetch anything."""
 MAX_PIXELS = 8192 * 8192
 MAX_PIXEL_ASPECT = 4.0
+UNTAGGED, HD = 2, 720
+"""Colours of large frames that do not say what they are count as BT.709, of smaller ones as BT.601, as players do."""
 USUAL_FPS = 25.0
 MAX_FPS = 1000.0
 SHORTEST_STEP = 0.05
@@ -40,8 +42,8 @@ def open_container(path: Path) -> InputContainer:
         raise InputError("clip.unreadable", f"{path.name} may not be read.", "Change its permissions.") from error
     # PyAV raises ValueError and its relatives besides FFmpeg's own errors on damaged headers.
     except (av.FFmpegError, ValueError) as error:
-        reason = "is cut off or not a video" if "moov" in str(error) or path.suffix else "is not a video"
-        raise InputError("clip.unreadable", f"{path.name} {reason} that can be read here.", CONVERT) from error
+        reason = f"{path.name} is no video that can be read here, or was cut off."
+        raise InputError("clip.unreadable", reason, CONVERT) from error
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
@@ -116,7 +118,8 @@ class Upright:
     def rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
         """Convert one frame. Errors: ValueError, av.FFmpegError for pixel formats that cannot be."""
         width, height = self._size
-        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+        colours = "ITU709" if frame.colorspace == UNTAGGED and min(frame.width, frame.height) >= HD else None
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, src_colorspace=colours, threads=1)
         if self._transposed:
             rgb = rgb.transpose(1, 0, 2)
         return np.ascontiguousarray(rgb[:: -1 if self._mirrored_y else 1, :: -1 if self._mirrored_x else 1])

@@ -98,13 +98,18 @@ def _follow(file: SightingFile, clip: Clip, start: float, end: float | None, pro
     """Look at every frame that the file does not hold yet."""
     follower = _Follower(file)
     length = (clip.info.seconds if end is None else min(end, clip.info.seconds or end)) - start
-    for frame in clip.frames(max(start, follower.time), end):
-        if frame.time <= follower.time:
-            follower.see_again(frame)
-            continue
-        file.append(*follower.look(frame))
-        progress.update("following the face", min(max((frame.time - start) / length, 0.0), 1.0) if length > 0 else 0.0)
-    file.write_header(done=True, clip_notes=clip.notes)
+    try:
+        for frame in clip.frames(max(start, follower.time), end):
+            if frame.time <= follower.time:
+                follower.see_again(frame)
+                continue
+            file.append(*follower.look(frame))
+            done = (frame.time - start) / length if length > 0 else 0.0
+            progress.update("following the face", min(max(done, 0.0), 1.0))
+    finally:
+        known = file.header.get("clip_notes", [])
+        file.write_header(clip_notes=known + [note for note in clip.notes if note not in known])
+    file.write_header(done=True)
 
 
 class _Follower:

@@ -63,7 +63,7 @@ def test_a_range_gives_the_same_frames_at_the_same_times(tmp_path):
         assert [frame.index for frame in part] == list(range(len(wanted)))
         for one, other in zip(part, wanted, strict=True):
             np.testing.assert_array_equal(one.rgb, other.rgb)
-    assert list(clip.frames(16.0)) == [] and list(clip.frames(2.0, 2.0)) == []
+    assert list(clip.frames(16.0)) == [] and list(clip.frames(1e30)) == [] and list(clip.frames(2.0, 2.0)) == []
 
 
 def test_times_of_a_variable_rate_are_the_files_own_and_begin_at_zero(tmp_path):
@@ -121,6 +121,20 @@ def test_what_ffmpeg_reads_is_read(tmp_path, name, codec, pix_fmt, size):
     brightness = [frame.rgb.mean() for frame in frames]
     np.testing.assert_allclose(brightness, [frame.mean() for frame in steps(8)], atol=20)
     assert (np.diff([frame.time for frame in frames]) > 0).all() and frames[0].time == 0
+
+
+@pytest.mark.parametrize("size, standard", [((64, 48), "ITU601"), ((1280, 720), "ITU709")])
+def test_colours_that_are_not_tagged_are_taken_by_size(tmp_path, size, standard):
+    rgb = np.full((size[1], size[0], 3), (200, 60, 40), np.uint8)
+    yuv = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p", dst_colorspace=standard)
+    planes = yuv.to_ndarray()
+    with av.open(str(tmp_path / "c.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        container.mux(stream.encode(None))
+    seen = next(open_clip(tmp_path / "c.mkv").frames()).rgb
+    np.testing.assert_allclose(seen.mean((0, 1)), (200, 60, 40), atol=3)
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.jpg", "p.webp", "p.tga", "p.tif", "p.gif", "p.bmp"])
