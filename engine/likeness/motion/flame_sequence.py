@@ -119,7 +119,7 @@ def _notes(arrays: dict[str, np.ndarray]) -> list[str]:
     notes = []
     identity = [name for name in NOT_READ if name in arrays]
     if identity:
-        notes.append(f"The performer's own shape stays behind: {listed(identity)} of the file were not read.")
+        notes.append(f"The performer's own shape stays behind; not read: {listed(identity)}.")
     missing = [name for name in ROWS if name not in arrays]
     if missing:
         notes.append(f"Arrays that are missing stay at rest: {listed(missing)}.")
