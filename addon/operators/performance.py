@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
@@ -13,17 +12,9 @@ from bpy.types import Context, Event, FileHandler, Menu, Object, Operator, Scene
 
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import (
-    DescribePerformance,
-    FrameTracked,
-    PerformanceDescribed,
-    PerformanceRetargeted,
-    RetargetPerformance,
-)
-from likeness.contract.motion import Motion, motion_from_bytes
+from likeness.contract.messages import PerformanceDescribed, RetargetPerformance
 
 from .. import performances, session
-from ..client import EngineClient, EngineState, Job
 from ..performance_properties import OPTIONS, REGIONS, PerformanceOptions
 from ..photo import shown
 from ..scene import bake, find
@@ -34,36 +25,12 @@ from ..scene.placing import Choices, Done, put_on, rate
 from ..scene.preview import Preview
 from ..scene.sound import add_sound
 from .maker import HIDDEN
-from .work import Waiter, Work
+from .receive_performance import Receiving, receive
+from .work import BUSY, Waiter
 
 RECORDINGS = (".csv", ".json", ".npz")
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts")
 PATTERNS = ";".join(f"*{suffix}" for suffix in (*RECORDINGS, *VIDEOS))
-STAGES = {
-    "read": ("Reading the file", 0.0, 0.0),
-    "following the face": ("Following the face", 0.0, 0.6),
-    "identity": ("Fitting the head", 0.6, 0.65),
-    "frames": ("Fitting every frame", 0.65, 1.0),
-    "retarget": ("Retargeting", 1.0, 1.0),
-}
-"""What the engine's stages are called here, and the part of a video's whole that each takes."""
-PAUSE = 0.05
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Received:
-    """What the engine made of a file."""
-
-    described: PerformanceDescribed
-    motion: Motion
-    notes: tuple[str, ...]
-
-
-class Receiving(Work[Received]):
-    """The engine at work on a file, with the newest frame that it has found."""
-
-    frame: FrameTracked | None = None
 
 
 class ImportPerformance(PerformanceOptions, Waiter, Operator):
@@ -110,9 +77,7 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
     def execute(self, context: Context) -> set[str]:
         """Block until the performance is on the avatar; the file browser's choice becomes modal instead."""
         if getattr(self, "is_browsing", False):
-            context.window_manager.likeness_performance.filepath = self.filepath
-            bpy.ops.likeness.import_performance("INVOKE_DEFAULT", filepath=self.filepath)
-            return {"CANCELLED"}
+            return self._begin_again()
         try:
             work = self._start(context)
         except LikenessError as error:
@@ -148,6 +113,18 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
         notes = (*work.result.notes, *done.notes, *self._add_sound(context.scene, work.result.described, done))
         self._tell(f"{self.choices.placement.name}: frames {done.first:g} to {done.last:g}.", notes)
         return {"FINISHED"}
+
+    def _begin_again(self) -> set[str]:
+        """Have another of this operator begin with the file browser's choice; this one ends."""
+        if session.work is not None:
+            self.report({"ERROR"}, f"{BUSY}.")
+            return {"CANCELLED"}
+        chosen = {name: getattr(self, name) for name in ("filepath", *OPTIONS)}
+        try:
+            bpy.ops.likeness.import_performance("INVOKE_DEFAULT", **chosen)
+        except RuntimeError as error:  # the other one's report, which an operator called from Python raises
+            return self.failed(session.last_error or as_likeness_error(error))
+        return {"CANCELLED"}
 
     def _start(self, context: Context) -> Receiving:
         """Have the engine begin. Errors: InputError, MachineError `engine.*`."""
@@ -250,42 +227,6 @@ class PerformanceDrop(FileHandler):
         """Take them in a 3D view, for the active avatar."""
         in_view = context.area is not None and context.area.type == "VIEW_3D"
         return in_view and find.active_avatar(context) is not None
-
-
-def receive(work: Receiving, client: EngineClient, request: RetargetPerformance) -> Received:
-    """Have the engine describe and retarget a file; runs in the work's thread."""
-    described = _wait(work, client, client.submit(DescribePerformance(0, request.path)))
-    motion, notes = _wait(work, client, client.submit(request, _read))
-    return Received(described, motion, notes)
-
-
-def _read(answer: PerformanceRetargeted) -> tuple[Motion, tuple[str, ...]]:
-    return motion_from_bytes(answer.motion, "The engine's answer"), answer.notes
-
-
-def _wait(work: Receiving, client: EngineClient, job: Job[T]) -> T:
-    """Return a job's result, taking over its progress and frames; a cancelled work cancels it."""
-    while not job.wait(PAUSE):
-        if work.cancelled:
-            client.cancel(job)
-        work.frame = job.frame
-        if client.status.state == EngineState.STARTING:
-            work.stage = "Starting the engine"
-        else:
-            work.stage, start, end = STAGES.get(job.stage or "read", (job.stage.capitalize(), 0.0, 1.0))
-            work.fraction = start + (end - start) * job.fraction
-    if job.error:
-        raise in_blenders_words(job.error)
-    return job.result
-
-
-def in_blenders_words(error: LikenessError) -> LikenessError:
-    """Return an engine's error without the command line's options in it."""
-    words = {": --source-head FILE": " as FLAME File", "Add --source-head FILE": "Choose it as FLAME File"}
-    remedy = error.remedy
-    for option, name in words.items():
-        remedy = remedy.replace(option, name)
-    return type(error)(error.code, error.message, remedy)
 
 
 def _in_import_menu(self: Menu, _context: Context) -> None:

@@ -11,13 +11,15 @@ from likeness.contract.errors import LikenessError
 from likeness.contract.messages import PerformanceDescribed
 
 from .. import performances, session
-from ..operators.performance import Receiving
+from ..operators.receive_performance import Receiving
 from ..performance_properties import REGIONS, PerformanceProperties
 from ..scene import expressions, find
 from ..scene.placing import rate
 from .sidebar import SidebarPanel
 from .text import draw_text
 
+Found = PerformanceDescribed | LikenessError | None
+"""What is known of a file."""
 DISMISS = 24
 """Width of the button that dismisses the report, pixels at scale 1."""
 
@@ -43,12 +45,12 @@ class PerformancePanel(SidebarPanel, Panel):
         choices.prop(options, "filepath", text="")
         found = performances.look(options.filepath) if options.filepath else None
         if options.filepath:
-            _draw_found(choices, context, found)
+            _draw_found(choices.column(), context, found)
         choices.use_property_split = True
         choices.use_property_decorate = False
-        _draw_source(choices, options, found)
+        _draw_source(choices, options)
         _draw_keys(choices, options)
-        _draw_placement(choices, options)
+        _draw_placement(choices, options, found)
         if isinstance(session.work, Receiving):
             _draw_progress(self.layout, session.work)
         else:
@@ -56,7 +58,7 @@ class PerformancePanel(SidebarPanel, Panel):
         _draw_report(self.layout, context)
 
 
-def _draw_found(layout: UILayout, context: Context, found: PerformanceDescribed | LikenessError | None) -> None:
+def _draw_found(layout: UILayout, context: Context, found: Found) -> None:
     if found is None:
         row = layout.row()
         row.active = False
@@ -77,18 +79,17 @@ def _draw_described(layout: UILayout, context: Context, found: PerformanceDescri
     for note in found.notes:
         draw_text(about, context, note, "INFO")
     if abs(found.fps - rate(context.scene)) > 0.01:
-        draw_text(about, context, f"The scene has {rate(context.scene):.5g} fps: the timing stays, keys move", "INFO")
+        draw_text(about, context, f"The scene has {rate(context.scene):.5g} fps; the timing stays", "INFO")
 
 
-def _draw_source(
-    layout: UILayout, options: PerformanceProperties, found: PerformanceDescribed | LikenessError | None
-) -> None:
-    _, body = _folding(layout, "range", "Range")
+def _draw_source(layout: UILayout, options: PerformanceProperties) -> None:
+    body = _folding(layout, "range", "Range")
     if body:
-        for name in ("start", "end", "performer", "fps", "source_head"):
+        for name in ("start", "end", "fps", "source_head"):
             body.prop(options, name)
-    _, body = _folding(layout, "performer", "Performer")
+    body = _folding(layout, "performer", "Performer")
     if body:
+        body.prop(options, "performer", text="Which")
         body.prop(options, "neutral")
         if options.neutral == "at":
             body.prop(options, "neutral_at")
@@ -97,7 +98,7 @@ def _draw_source(
             body.prop(options, "strength")
         body.prop(options, "mirror")
         body.prop(options, "head_motion")
-    _, body = _folding(layout, "gains", "Gains")
+    body = _folding(layout, "gains", "Gains")
     if body:
         column = body.column(align=True)
         for region in REGIONS:
@@ -105,7 +106,7 @@ def _draw_source(
 
 
 def _draw_keys(layout: UILayout, options: PerformanceProperties) -> None:
-    _, body = _folding(layout, "keys", "Keys")
+    body = _folding(layout, "keys", "Keys")
     if body is None:
         return
     body.prop(options, "times", text="Where")
@@ -116,8 +117,8 @@ def _draw_keys(layout: UILayout, options: PerformanceProperties) -> None:
         column.prop(options, "angle")
 
 
-def _draw_placement(layout: UILayout, options: PerformanceProperties) -> None:
-    _, body = _folding(layout, "placement", "Placement", closed=False)
+def _draw_placement(layout: UILayout, options: PerformanceProperties, found: Found) -> None:
+    body = _folding(layout, "placement", "Placement", closed=False)
     if body is None:
         return
     body.prop(options, "use_current_frame")
@@ -132,13 +133,15 @@ def _draw_placement(layout: UILayout, options: PerformanceProperties) -> None:
             column = body.column(align=True)
             for name in ("punch_start", "punch_end", "blend"):
                 column.prop(options, name)
-    body.prop(options, "sound")
+    row = body.row()
+    row.active = not isinstance(found, PerformanceDescribed) or found.has_sound
+    row.prop(options, "sound")
 
 
-def _folding(layout: UILayout, name: str, label: str, *, closed: bool = True) -> tuple[UILayout, UILayout | None]:
+def _folding(layout: UILayout, name: str, label: str, *, closed: bool = True) -> UILayout | None:
     header, body = layout.panel(f"likeness_performance_{name}", default_closed=closed)
     header.label(text=label)
-    return header, body
+    return body
 
 
 def _draw_import(layout: UILayout, context: Context, options: PerformanceProperties) -> None:

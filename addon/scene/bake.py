@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import tau
 from typing import Annotated, Literal
 
 import bpy
@@ -15,11 +14,11 @@ from bpy.types import ID, Action, FCurve, Object
 from likeness.contract.errors import InputError
 
 from . import actions, expressions
-from .curve_keys import SAME, add_straight, read_keys, spliced, straight_keys, write_keys
+from .curve_keys import add_straight
 from .head_bones import head_bones, is_editable
 from .layers import add_layer
 from .performance import STILL, Part
-from .reduction import kept_samples
+from .punch import frames_within, replace_stretch
 
 Array = Annotated
 
@@ -91,7 +90,7 @@ def _check_action(action: Action, curves: Sequence[FCurve]) -> None:
 
 
 def _onto_active(undo: ExitStack, owned: dict[ID, list[Part]], frames: np.ndarray, placement: Placement) -> list[str]:
-    grid = _grid(frames, placement)
+    grid = frames_within(frames, placement.punch)
     made: list[Action] = []
     for owner, parts in owned.items():
         curves = {(curve.data_path, curve.array_index): curve for curve in actions.animation_curves(owner)}
@@ -101,7 +100,7 @@ def _onto_active(undo: ExitStack, owned: dict[ID, list[Part]], frames: np.ndarra
         channels = actions.ensure_animation_curves(owner) if wanted else None
         for part in wanted:
             there = [curves.get((part.channel.path, index)) for index in range(part.values.shape[1])]
-            _replace_stretch(undo, channels, part.at(frames, grid), there, grid, placement.blend)
+            replace_stretch(undo, channels, part.at(frames, grid), there, grid, placement.blend)
     return []
 
 
@@ -163,74 +162,10 @@ def _is_wanted(part: Part, animated: set[str]) -> bool:
 def _fill(channels: bpy.types.bpy_prop_collection, parts: Sequence[Part], frames: np.ndarray) -> None:
     """Key parts in an empty action; those that rest with one key."""
     for part in parts:
-        kept = np.zeros(1, int) if part.is_still else _kept(part, frames)
+        kept = np.zeros(1, int) if part.is_still else part.kept(frames)
         for index, column in enumerate(part.values.T):
             curve = actions.new_curve(channels, part.channel.path, index, part.channel.group)
             add_straight(curve, frames[kept], column[kept])
-
-
-def _replace_stretch(
-    undo: ExitStack, channels: bpy.types.bpy_prop_collection, part: Part, curves: Sequence[FCurve | None],
-    frames: np.ndarray, blend: float,
-) -> None:  # fmt: skip
-    """Key a part from the first to the last of these frames, fading from what was there and back to it."""
-    if blend:
-        before = np.stack([_values_before(curve, part, index, frames) for index, curve in enumerate(curves)], axis=1)
-        weight = _weights(frames, blend)[:, None]
-        values = before + weight * (_nearest_turn(part, before[0]) - before)
-        part = Part(part.channel, values, part.bound)
-    kept = _kept(part, frames)
-    for index, curve in enumerate(curves):
-        new = straight_keys(frames[kept], part.values[kept, index])
-        if curve is None:
-            curve = actions.new_curve(channels, part.channel.path, index, part.channel.group)
-            undo.callback(channels.remove, curve)
-            add_straight(curve, frames[kept], part.values[kept, index])
-        else:
-            old = read_keys(curve)
-            undo.callback(write_keys, curve, old)
-            write_keys(curve, spliced(old, new, joined=blend > 0))
-
-
-def _grid(frames: np.ndarray, placement: Placement) -> np.ndarray:
-    """Return the performance's frames within the punch, whose ends are among them."""
-    if placement.punch is None:
-        return frames
-    start, end = max(placement.punch[0], frames[0]), min(placement.punch[1], frames[-1])
-    if end - start <= SAME:
-        raise InputError(
-            "performance.punch",
-            f"The performance lies on the frames {frames[0]:g} to {frames[-1]:g}, outside the punch-in.",
-            "Move its start, or the punch-in.",
-        )
-    within = frames[(frames > start + SAME) & (frames < end - SAME)]
-    return np.concatenate([[start], within, [end]]).astype(np.float32).astype(float)
-
-
-def _weights(frames: np.ndarray, blend: float) -> np.ndarray:
-    """Return 0 at both ends and 1 from `blend` frames on, eased in and out (smoothstep)."""
-    length = max(min(blend, (frames[-1] - frames[0]) / 2), SAME)
-    part = np.clip(np.minimum(frames - frames[0], frames[-1] - frames) / length, 0, 1)
-    return part * part * (3 - 2 * part)
-
-
-def _values_before(curve: FCurve | None, part: Part, index: int, frames: np.ndarray) -> np.ndarray:
-    if curve is None:
-        return np.full(len(frames), part.channel.values()[index])
-    return np.array([curve.evaluate(frame) for frame in frames])
-
-
-def _nearest_turn(part: Part, before: np.ndarray) -> np.ndarray:
-    """Return a part's values, rotations spelt so that they are near to what was there."""
-    if part.channel.prop == "rotation_euler":
-        return part.values + tau * np.round((before - part.values[0]) / tau)
-    if part.channel.prop == "rotation_quaternion" and before @ part.values[0] < 0:
-        return -part.values
-    return part.values
-
-
-def _kept(part: Part, frames: np.ndarray) -> np.ndarray:
-    return np.arange(len(frames)) if part.bound is None else kept_samples(frames, part.values, part.bound)
 
 
 def _action_for(undo: ExitStack, owner: ID, name: str, made: list[Action]) -> Action:

@@ -20,7 +20,7 @@ from ..conventions import BONE_NAMES, joint_to_bone_vectors
 from . import find
 from .head_bones import head_bones, rotation_property
 from .keys import Channel, bone_channels, control_channels
-from .reduction import straight
+from .reduction import kept_samples, straight
 
 Array = Annotated
 STILL = 1e-7
@@ -55,6 +55,10 @@ class Part:
     def is_still(self) -> bool:
         """Whether it rests throughout."""
         return bool(np.abs(self.values - self.channel.rest()).max() <= STILL)
+
+    def kept(self, frames: Array[np.ndarray, "T"]) -> Array[np.ndarray, "K"]:
+        """Return the samples that become keys."""
+        return np.arange(len(frames)) if self.bound is None else kept_samples(frames, self.values, self.bound)
 
     def at(self, known: Array[np.ndarray, "T"], frames: Array[np.ndarray, "N"]) -> Part:
         """Return it at other frames, on straight lines between those that are known."""

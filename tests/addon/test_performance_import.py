@@ -11,7 +11,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from addon.operators.performance import Receiving, receive
+from addon.operators.performance import ImportPerformance
+from addon.operators.receive_performance import Receiving, receive
+from addon.operators.work import Work
 from addon.scene import actions
 from addon.scene.find import armature_of
 from addon.scene.preview import Preview
@@ -151,6 +153,41 @@ def test_one_undo_step_takes_it_back(mesh, take):
 def receiving(take: Path) -> Receiving:
     client = session.client()
     return Receiving(lambda work: receive(work, client, request(take)))
+
+
+def choose_in_the_browser(take: Path, monkeypatch: pytest.MonkeyPatch, meanwhile=int, **options) -> set[str]:
+    """Call it as the file browser does when a file was chosen in it, after what has happened meanwhile."""
+    whole = ImportPerformance.execute
+
+    def execute(operator, context):
+        monkeypatch.setattr(ImportPerformance, "execute", whole)
+        meanwhile()
+        operator.is_browsing = True
+        return whole(operator, context)
+
+    monkeypatch.setattr(ImportPerformance, "execute", execute)
+    return bring(take, **options)
+
+
+def test_the_file_browsers_choice_comes_in_with_the_options(mesh, take, monkeypatch):
+    options = {"how": "STRIP", "frame": 40, "use_current_frame": False}
+    ended = choose_in_the_browser(take, monkeypatch, **options)
+    assert ended == {"CANCELLED"}  # another one begins, and here ends at once
+    (track,) = mesh.data.shape_keys.animation_data.nla_tracks
+    assert track.strips[0].frame_start == 40
+
+
+def test_the_file_browsers_choice_fails_with_one_report(take, monkeypatch):
+    use_engine(monkeypatch, "unseen")
+    with pytest.raises(RuntimeError, match="sees no file") as caught:
+        choose_in_the_browser(take, monkeypatch)
+    assert "Traceback" not in str(caught.value)
+    work = Work(lambda work: work.wait(5))
+    with pytest.raises(RuntimeError, match="Something else is on its way"):
+        choose_in_the_browser(take, monkeypatch, lambda: session.begin(work))
+    assert session.work is work and not work.done
+    work.cancel()
+    session.end()
 
 
 def test_the_frames_on_the_way_are_handed_on(take, monkeypatch):

@@ -152,8 +152,11 @@ def dropped() -> Iterator[float]:
 
 
 def show_the_panel_alone() -> None:
-    """Open the panel, and leave out those above it, for the sake of the pictures."""
-    import_module("addon.panels.performance").PerformancePanel.bl_options = set()
+    """Open the panel and all in it, and leave out those above it, for the sake of the pictures."""
+    panel = import_module("addon.panels.performance")
+    panel.PerformancePanel.bl_options = set()
+    folding = panel._folding
+    panel._folding = lambda layout, name, label, closed=True: folding(layout, name, label, closed=False)
     for module, name in (("avatar", "LikenessPanel"), ("avatar", "AvatarPanel"), ("expression", "ExpressionPanel")):
         getattr(import_module(f"addon.panels.{module}"), name).poll = classmethod(lambda cls, context: False)
 
