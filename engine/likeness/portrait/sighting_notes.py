@@ -124,10 +124,8 @@ def _runs(marked: Bool[np.ndarray, "T"]) -> list[tuple[int, int]]:
 def _spans(times: Float[np.ndarray, "T"], runs: list[tuple[int, int]]) -> str:
     """Name the longest runs, in order."""
     longest = sorted(runs, key=lambda run: times[run[0]] - times[run[1]])[:MOST_TOLD]
-    told = [
-        f"at {times[first]:.1f} s" if first == last else f"from {times[first]:.1f} to {times[last]:.1f} s"
-        for first, last in sorted(longest)
-    ]
+    ends = [(f"{times[first]:.1f}", f"{times[last]:.1f}") for first, last in sorted(longest)]
+    told = [f"at {begin} s" if begin == end else f"from {begin} to {end} s" for begin, end in ends]
     return _listed(told, len(runs))
 
 
