@@ -35,8 +35,12 @@ MOTIONLESS = Motionless(
     speed=np.concatenate([5 * _ROTATION, 5 * _TRANSLATION, _channels(3.0, eyeBlink=15.0)]),
 )
 _RARE = np.isin(ARKIT_NAMES, RARE)
-FRAME_BELIEFS = Beliefs(np.where(_RARE, 0.5, 1.0), 0.02, MOTIONLESS)
-"""Where identity and personal offsets are known."""
+_BESIDE_OTHERS = _channels(
+    1.0, mouthUpperUp=0.35, mouthLowerDown=0.35, mouthPress=0.35, mouthClose=0.3, eyeSquint=0.5, eyeWide=0.35,
+    browDown=0.5, eyeBlink=2.0,
+)  # fmt: skip
+FRAME_BELIEFS = Beliefs(np.where(_RARE, np.minimum(_BESIDE_OTHERS, 0.5), _BESIDE_OTHERS), 0.02, MOTIONLESS)
+"""Where identity and personal offsets are known. Jaw and blinks are to explain what lips and lids could explain too."""
 IDENTITY_BELIEFS = Beliefs(np.where(_RARE, 0.15, 0.45), 0.22, MOTIONLESS)
 """While they are sought: faces are mostly near rest, so that what never changes belongs to the person."""
 OFFSET_BELIEFS = IDENTITY_BELIEFS

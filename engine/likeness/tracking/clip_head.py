@@ -29,6 +29,8 @@ class ClipHead:
 
     base: Float[np.ndarray, "478 3"]
     """Personal offsets included."""
+    slides: Float[np.ndarray, "478 3 2"]
+    """How landmarks move over the skin as the head turns: the detector's doing. Times `turned`."""
     directions: Float[np.ndarray, "478 3 52"]
     normals: Float[np.ndarray, "478 3"]
     weights: Float[np.ndarray, "478"]
@@ -36,9 +38,13 @@ class ClipHead:
     center: Float[np.ndarray, "2"]
     """Principal point, pixels."""
 
-    def moved_by(self, offsets: Float[np.ndarray, "478 3"]) -> ClipHead:
-        """Return the head with its landmarks displaced."""
-        return replace(self, base=self.base + offsets)
+    def moved_by(self, offsets: Float[np.ndarray, "478 3 3"]) -> ClipHead:
+        """Return the head with its landmarks displaced, and sliding."""
+        return replace(self, base=self.base + offsets[..., 0], slides=self.slides + offsets[..., 1:])
+
+    def bases(self, frames: Frames) -> Float[np.ndarray, "T 478 3"]:
+        """Return the landmarks of the neutral face in every frame."""
+        return self.base + np.einsum("ncs,ts->tnc", self.slides, turned(frames))
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class Frames:
         )
 
 
+def turned(frames: Frames) -> Float[np.ndarray, "T 2"]:
+    """Return how far each head is turned: sines of yaw and pitch, from where it looks straight along the camera."""
+    return frames.rotations[:, 2, :2]
+
+
 def joined(parts: list[Frames]) -> Frames:
     """Return frames one after the other."""
     return Frames(*(np.concatenate([getattr(part, name) for part in parts]) for name in Frames.__dataclass_fields__))
@@ -86,6 +97,7 @@ def clip_head(
     normals = np.einsum("nk,nkc->nc", bary, vertex_normals(np.asarray(v_neutral, np.float64), assets.faces)[corners])
     return ClipHead(
         base=np.einsum("nk,nkc->nc", bary, np.asarray(v_neutral, np.float64)[corners]),
+        slides=np.zeros((len(bary), 3, 2)),
         directions=np.ascontiguousarray(np.einsum("nk,nkce->nce", bary, np.asarray(shapes, np.float64)[corners])),
         normals=normals / np.linalg.norm(normals, axis=1, keepdims=True),
         weights=landmark_weights(assets),
@@ -96,7 +108,7 @@ def clip_head(
 
 def landmark_pixels(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478 2"]:
     """Return where the head's landmarks are in every frame's picture."""
-    points = head.base + np.einsum("nce,te->tnc", head.directions, frames.controls)
+    points = head.bases(frames) + np.einsum("nce,te->tnc", head.directions, frames.controls)
     seen = np.einsum("tnc,tdc->tnd", points, frames.rotations) + frames.translations[:, None]
     return head.focal * seen[..., :2] / seen[..., 2:] + head.center
 

@@ -43,8 +43,9 @@ def _gaps(
     """Return the gaps of one shot: first frame, end, the seen frame before and the one after (one for both at ends)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[True], seen[begin:end], [True]]).astype(int))) + begin
     found = []
-    for first, last in edges.reshape(-1, 2):
+    for first, last in edges.reshape(-1, 2).tolist():
         before, after = inside[inside < first], inside[inside >= last]
-        outer = before[-1] if len(before) else after[0] if len(after) else inside[0]
-        found.append((first, last, outer, after[0] if len(after) and len(before) else outer))
+        outer = before[-1] if len(before) else (after if len(after) else inside)[0]
+        other = after[0] if len(after) and len(before) else outer
+        found.append((first, last, int(outer), int(other)))
     return found

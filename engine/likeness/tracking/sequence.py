@@ -21,8 +21,9 @@ from likeness.tracking.initial import initial_state
 from likeness.tracking.keyframes import choose_keyframes
 from likeness.tracking.landmark_offsets import fit_offsets
 from likeness.tracking.landmarks import embedded_landmarks, face_size, unbiased
-from likeness.tracking.parameters import LinearPoints, head_points
+from likeness.tracking.parameters import MAX_IDENTITY, LinearPoints, head_points
 from likeness.tracking.personal import padded
+from likeness.tracking.reading import as_detected, openness, with_lids, with_rest
 from likeness.tracking.window import Observations, fit_window
 
 KEYFRAMES = 32
@@ -34,6 +35,8 @@ KEYFRAME_DEVIATION = 0.03
 UNIT_FOCAL = 8.7
 """Focal length over interocular distance where a usual head is DISTANCE away; a first guess."""
 OFFSET_ROUNDS, OFFSET_ITERATIONS = 3, 5
+LID_FRAMES, REST_FRAMES, REST_ITERATIONS = 3000, 60, 8
+"""How many frames, evenly over the clip, tell of usual lids and of a face at rest."""
 DOUBTED = 0.95
 """How much less a frame counts whose landmarks are in full doubt."""
 DOUBTFUL = 0.5
@@ -48,6 +51,8 @@ class KnownHead:
     v_neutral: Float[np.ndarray, "V 3"]
     shapes: Float[np.ndarray, "V 3 52"]
     joints: Float[np.ndarray, "J 3"]
+    portrait: Float[np.ndarray, "52"] | None = None
+    """What the face does in the avatar's photograph, where landmarks and head were brought together."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def track_sightings(
     progress.update("identity", 0.0)
     seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
     known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2)
+    head = _calibrated(sightings, head, keys, seen.times, at_rest=known.portrait is None)
     parts, count = [], len(sightings.times)
     for begin in range(0, count, WINDOW):
         progress.update("frames", begin / count)
@@ -131,10 +137,11 @@ def _fit_head(
     """Return the head with its personal offsets, and the keyframes: focal length and identity, then offsets."""
     guess = known or identity_head(assets, np.zeros(0))
     rough = known_clip_head(guess, UNIT_FOCAL / np.median(DEVIATION * seen.weights), center)
-    points = embedded_landmarks(head_points(assets), assets)
-    if known:
-        points = LinearPoints(rough.base, rough.directions)
-    identity = points.directions.shape[2] - CONTROLS
+    identity = 0 if known else min(MAX_IDENTITY, assets.shapedirs.shape[-1])
+    points = LinearPoints(rough.base, rough.directions)
+    if not known:
+        betas = embedded_landmarks(head_points(assets), assets).directions[:, :, :identity]
+        points = replace(points, directions=np.concatenate([betas, rough.directions], 2))
     frames = rough_poses(rough, seen)
     trust = np.sqrt(rough.weights * facing(rough, frames))
     weights = trust * seen.weights[:, None] * (DEVIATION / KEYFRAME_DEVIATION)
@@ -148,12 +155,29 @@ def _fit_head(
 def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipHead, Frames]:
     """Add the performer's own landmark offsets, in turns with the keyframes' poses and controls."""
     apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
-    offsets = np.zeros_like(bare.base)
+    offsets = np.zeros((*bare.base.shape, 3))
     for _ in range(OFFSET_ROUNDS):
         frames = fit_window(bare.moved_by(offsets), OFFSET_BELIEFS, apart, frames, iterations=OFFSET_ITERATIONS)
         offsets = fit_offsets(bare, offsets, apart, frames)
     head = bare.moved_by(offsets)
     return head, fit_window(head, FRAME_BELIEFS, apart, frames, iterations=OFFSET_ITERATIONS)
+
+
+def _calibrated(
+    sightings: Sightings, head: ClipHead, keys: Frames, key_times: Float[np.ndarray, "K"], *, at_rest: bool
+) -> ClipHead:
+    """Fit the blinks to the performer's lids and, unless the head is an avatar's own, find his face at rest."""
+    usable = _usable(sightings)
+    lids = np.asarray(sightings.landmarks[usable[:: -(-len(usable) // LID_FRAMES)]], np.float64)
+    head = with_lids(head, openness(lids))
+    if not at_rest:
+        return head
+    seen = observe(sightings, usable[:: -(-len(usable) // REST_FRAMES)])
+    apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
+    nearest = np.abs(seen.times[:, None] - key_times).argmin(1)
+    start = replace(rough_poses(head, seen), controls=keys.controls[nearest])
+    frames = fit_window(head, FRAME_BELIEFS, apart, start, iterations=REST_ITERATIONS)
+    return with_rest(head, frames.controls, float(seen.times[-1] - seen.times[0]))
 
 
 def _fit_window(
@@ -170,8 +194,9 @@ def _fit_window(
 
 
 def known_clip_head(known: KnownHead, focal: float, center: Float[np.ndarray, "2"]) -> ClipHead:
-    """Return a known head's landmarks before a camera."""
-    return clip_head(known.assets, known.v_neutral, known.shapes, focal=focal, center=center)
+    """Return a known head's landmarks before a camera, as the detector shows them."""
+    head = clip_head(known.assets, known.v_neutral, known.shapes, focal=focal, center=center)
+    return as_detected(head, known.portrait)
 
 
 def arkit_shapes(shapes: Float[np.ndarray, "V 3 E"], names: tuple[str, ...]) -> Float[np.ndarray, "V 3 52"]:

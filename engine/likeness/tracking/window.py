@@ -107,9 +107,10 @@ def frame_equations(
     count = len(frames)
     blocks, gradients = np.zeros((count, FRAME_COLUMNS, FRAME_COLUMNS)), np.zeros((count, FRAME_COLUMNS))
     scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 1))
+    bases = head.bases(frames)
     for t in np.flatnonzero(seen.weights > 0):
         blocks[t], gradients[t] = landmark_normals(
-            head.base, head.directions, head.focal, head.center, frames.rotations[t], frames.translations[t],
+            bases[t], head.directions, head.focal, head.center, frames.rotations[t], frames.translations[t],
             frames.controls[t], seen.landmarks[t], weights[t], scratch,
         )  # fmt: skip
     control = np.arange(6, FRAME_COLUMNS)
