@@ -56,9 +56,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _create(options: argparse.Namespace) -> tuple[Avatar, list[str]]:
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     from likeness.avatar.create import create_avatar
     from likeness.rendering.device import choose_device
 

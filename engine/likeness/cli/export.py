@@ -28,9 +28,6 @@ def run(options: argparse.Namespace) -> None:
     from likeness.contract.avatar_file import read_avatar
 
     avatar = read_avatar(options.avatar)
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     from likeness.avatar.animate import neutral, with_controls
     from likeness.avatar.export import export_obj, export_ply
 

@@ -1,6 +1,6 @@
 """The `likeness` command: parses, runs one subcommand, and ends every failure in one readable line.
 
-Nothing heavy is imported here; a command imports what it needs when it runs.
+Nothing heavy is imported here; a command imports what it needs when it runs, after the threads are configured.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from likeness.cli import create, doctor, export, info, render, retarget, serve, 
 from likeness.contract.errors import LikenessError, UsageError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.progress import Cancelled
+from likeness.geometry.threads import configure_threads
 
 COMMANDS = (create, track, retarget, render, sheet, export, info, doctor, serve)
 STOPPED = 130
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(work: Callable[[], None]) -> int:
     """Do the work and return the exit code, with every failure told in one line on standard error."""
+    configure_threads()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # File names need not be valid text; they are printed as they are.
     sys.stdout.reconfigure(errors="surrogateescape")

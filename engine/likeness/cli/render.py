@@ -86,9 +86,6 @@ def run(options: argparse.Namespace) -> None:
     from likeness.contract.avatar_file import read_avatar
 
     avatar = read_avatar(options.avatar)
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     plan = make_plan(options, avatar)
     with TerminalProgress() as progress:
         write_shots(options, plan, draw(plan, avatar, progress))

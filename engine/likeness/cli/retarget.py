@@ -74,9 +74,6 @@ def _retarget(options: argparse.Namespace) -> Retargeted:
     from likeness.contract.avatar_file import read_avatar
 
     avatar = read_avatar(options.avatar)
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     from likeness.avatar.retarget import RetargetOptions, retarget, target_of
 
     strength, strengths = options.strength

@@ -26,9 +26,6 @@ def run(options: argparse.Namespace) -> None:
 
     avatar = read_avatar(options.avatar)
     ensure_writable(options.output)
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     from likeness.avatar.pictures import encode_png
     from likeness.avatar.sheet import draw_sheet
 

@@ -56,9 +56,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace, spool: Path) -> Tracked:
-    from likeness.geometry.threads import configure_threads
-
-    configure_threads()
     from likeness.avatar.track import TrackOptions, track
     from likeness.contract.avatar_file import read_avatar
 

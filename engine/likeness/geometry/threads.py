@@ -2,7 +2,8 @@
 
 numba's and torch's thread pools wait for each other's cores by spinning; beside two busy processes that made a
 refinement 25 times slower. So our kernels run on plain threads that sleep while they wait and take the next piece of
-work when they are free, and torch's pool is told to sleep at once.
+work when they are free, and torch's pool is told to sleep at once. NumPy's BLAS keeps to one thread: our matrices are
+small, and its own threads made a fit of many frames take four times the processor time.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pathlib import Path
 
 
 def configure_threads() -> None:
-    """Let OpenMP pools sleep instead of spin, and make sure that numba can keep compiled kernels somewhere.
+    """Let thread pools sleep instead of spin, and make sure that numba can keep compiled kernels somewhere.
 
     Call it first of all: it has no effect on what is already imported. What the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KMP_BLOCKTIME", "0")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     homes = Path(__file__).parent, Path.home()
     if "NUMBA_CACHE_DIR" not in os.environ and not any(os.access(home, os.W_OK) for home in homes):
         # numba refuses to import cached functions it cannot store; a private folder, for a cache is executable code.

@@ -12,7 +12,6 @@ from typing import BinaryIO, NoReturn
 from likeness.contract.codec import read_message
 from likeness.contract.errors import MachineError
 from likeness.contract.messages import PROTOCOL_VERSION, Cancel, Hello, Ping, Pong, Welcome
-from likeness.geometry.threads import configure_threads
 from likeness.worker.jobs import JOBS
 from likeness.worker.runner import Runner
 from likeness.worker.streams import Sender, take_standard_streams
@@ -27,7 +26,6 @@ class _Terminated(Exception):
 
 def serve() -> None:
     """Serve the client on standard input and output until it has gone. Errors: MachineError `protocol.*`."""
-    configure_threads()
     # Ctrl-C in the terminal that started Blender is not meant for the engine.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)

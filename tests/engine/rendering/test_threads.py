@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,18 @@ def test_configure_keeps_what_the_user_set(monkeypatch):
     monkeypatch.setenv("KMP_BLOCKTIME", "7")
     configure_threads()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE" and os.environ["KMP_BLOCKTIME"] == "7"
+
+
+def test_the_command_line_configures_threads_before_numpy_is_loaded():
+    program = (
+        "import os, sys\n"
+        "from likeness.cli.program import guarded\n"
+        "assert 'numpy' not in sys.modules and 'OPENBLAS_NUM_THREADS' not in os.environ\n"
+        "sys.exit(guarded(lambda: print(os.environ['OPENBLAS_NUM_THREADS'])))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_a_machine_without_a_writable_home_gets_a_private_cache(monkeypatch):
