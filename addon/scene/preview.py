@@ -11,7 +11,7 @@ from likeness.contract.messages import FrameTracked
 from likeness.contract.motion import Motion
 
 from . import find
-from .keys import Channel
+from .keys import Channel, current_frame
 from .performance import parts_of
 
 
@@ -23,6 +23,7 @@ class Preview:
         self._head_motion = head_motion
         self._before: dict[str, tuple[float, ...]] = {}
         self._shown: FrameTracked | None = None
+        self._frame = 0.0
 
     @property
     def mesh(self) -> Object | None:
@@ -35,6 +36,8 @@ class Preview:
         mesh = self.mesh
         if frame is None or frame is self._shown or mesh is None:
             return
+        if self._shown is None:
+            self._frame = current_frame(bpy.context.scene)
         self._shown = frame
         for part in parts_of(mesh, _motion(frame), head_motion=self._head_motion):
             self._before.setdefault(_name(part.channel), part.channel.values())
@@ -48,6 +51,9 @@ class Preview:
         for part in parts_of(mesh, _motion(self._shown), head_motion=self._head_motion):
             if _name(part.channel) in self._before:
                 _set(part.channel, self._before[_name(part.channel)])
+        scene = bpy.context.scene
+        if current_frame(scene) != self._frame:  # what was before is of another frame: animate this one anew
+            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
         self._shown = None
         self._before.clear()
 

@@ -241,6 +241,20 @@ def test_a_preview_is_seen_and_put_back(mesh, mode):
         np.testing.assert_allclose(now, then, atol=1e-6)
 
 
+def test_a_preview_leaves_the_animation_of_the_frame_that_is_shown_then(mesh):
+    key = mesh.data.shape_keys.key_blocks["jawOpen"]
+    for frame in (1, 11):
+        key.value = frame / 20
+        key.keyframe_insert("value", frame=frame)
+    bpy.context.scene.frame_set(1)
+    preview = Preview(mesh, head_motion=True)
+    preview.show(FrameTracked(1, 0.0, np.full(52, 0.75, np.float32), np.zeros((5, 3), np.float32)))
+    bpy.context.scene.frame_set(11)
+    preview.put_back()
+    bpy.context.view_layer.update()
+    assert key.value == pytest.approx(0.55)
+
+
 def test_a_preview_survives_the_avatars_end(mesh):
     preview = Preview(mesh, head_motion=True)
     preview.show(FrameTracked(1, 0.0, np.full(52, 0.5, np.float32), np.zeros((5, 3), np.float32)))
