@@ -9,7 +9,7 @@ comes to rest now and then looks like at rest.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.safe_npz import read_npz
-from likeness.tracking.clip_head import ClipHead
+from likeness.tracking.clip_head import ClipHead, Frames
 
 JAW_SHOWN = Path(__file__).parent / "data" / "jaw_shown.npz"
 JAW_OPEN = ARKIT_NAMES.index("jawOpen")
@@ -43,6 +43,11 @@ SEEMS_SHUT = 0.35
 BLINKED = 0.55
 """Of the usual openness: lids that come below were shut at some time."""
 LEAST_BLINK, MOST_BLINK = 0.4, 1.3
+BLINKS = [ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight")]
+DIRECT_FROM, DIRECT_TO = 0.5, 0.75
+"""Of the way to shut: where lids begin to be read directly, and are so wholly. A lowered gaze comes half way."""
+MOST_OPENED = 0.4
+"""Blinks; how far the lids at rest may be moved."""
 RESTS, MOST_REST = 10, 0.3
 """Percentile of a control over the clip that counts as rest, and how much may be taken off."""
 TELLING = 3.0
@@ -79,20 +84,43 @@ def openness(landmarks: Float[np.ndarray, "T 478 D"]) -> Float[np.ndarray, "T 2"
     return np.stack(eyes, 1)
 
 
-def with_lids(head: ClipHead, seen: Float[np.ndarray, "T 2"]) -> ClipHead:
-    """Scale the blinks so that 1 brings the lids from their usual openness to where they seem when shut.
+@dataclass(frozen=True)
+class Lids:
+    """A performer's lids, left and right: their openness usually, and when they are shut."""
 
-    `seen` is the openness in many frames of the clip.
-    """
+    usual: Float[np.ndarray, "2"]
+    shut: Float[np.ndarray, "2"]
+
+    def blinks(self, seen: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T 2"]:
+        """Return how far lids of the given openness are on their way from usual to shut, 0..1."""
+        return np.clip((self.usual - seen) / (self.usual - self.shut), 0, 1)
+
+
+def find_lids(seen: Float[np.ndarray, "T 2"]) -> Lids:
+    """Calibrate a performer's lids on their openness in many frames of a clip."""
     usual, least = np.percentile(seen, USUAL, axis=0), np.percentile(seen, SHUT, axis=0)
-    closed = np.where(least < BLINKED * usual, np.minimum(least, SEEMS_SHUT * usual), SEEMS_SHUT * usual)
-    directions = head.directions.copy()
-    for eye, name in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
-        column = ARKIT_NAMES.index(name)
-        shut = head.base + head.directions[:, :, column]
-        swing = (openness(head.base[None]) - openness(shut[None]))[0, eye]
-        directions[:, :, column] *= np.clip((usual - closed)[eye] / max(swing, 1e-3), LEAST_BLINK, MOST_BLINK)
-    return replace(head, directions=directions)
+    shut = np.where(least < BLINKED * usual, np.minimum(least, SEEMS_SHUT * usual), SEEMS_SHUT * usual)
+    return Lids(usual, shut)
+
+
+def with_blinks(frames: Frames, lids: Lids, seen: Float[np.ndarray, "T 2"]) -> Frames:
+    """Read nearly shut lids directly; other controls (gaze, squint) share in the fit, so that it stays below."""
+    direct, controls = lids.blinks(seen), frames.controls.copy()
+    share = np.clip((direct - DIRECT_FROM) / (DIRECT_TO - DIRECT_FROM), 0, 1)
+    fitted = controls[:, BLINKS]
+    controls[:, BLINKS] = fitted + share * np.maximum(direct - fitted, 0)
+    return replace(frames, controls=controls)
+
+
+def with_lids(head: ClipHead, lids: Lids) -> ClipHead:
+    """Open the lids at rest as they usually are, and scale the blinks so that 1 brings them to where they seem shut."""
+    base, directions = head.base.copy(), head.directions.copy()
+    for eye, column in enumerate(BLINKS):
+        rest, shut = openness(np.stack([head.base, head.base + head.directions[:, :, column]]))[:, eye]
+        swing = max(rest - shut, 1e-3)
+        base -= np.clip((lids.usual[eye] - rest) / swing, -MOST_OPENED, MOST_OPENED) * head.directions[:, :, column]
+        directions[:, :, column] *= np.clip((lids.usual - lids.shut)[eye] / swing, LEAST_BLINK, MOST_BLINK)
+    return replace(head, base=base, directions=directions)
 
 
 def with_rest(head: ClipHead, controls: Float[np.ndarray, "T 52"], seconds: float) -> ClipHead:

@@ -23,7 +23,7 @@ from likeness.tracking.landmark_offsets import fit_offsets
 from likeness.tracking.landmarks import embedded_landmarks, face_size, unbiased
 from likeness.tracking.parameters import MAX_IDENTITY, LinearPoints, head_points
 from likeness.tracking.personal import padded
-from likeness.tracking.reading import as_detected, openness, with_lids, with_rest
+from likeness.tracking.reading import Lids, as_detected, find_lids, openness, with_blinks, with_lids, with_rest
 from likeness.tracking.window import Observations, fit_window
 
 KEYFRAMES = 32
@@ -80,11 +80,14 @@ def track_sightings(
     progress.update("identity", 0.0)
     seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
     known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2)
-    head = _calibrated(sightings, head, keys, seen.times, at_rest=known.portrait is None)
+    lids = find_lids(_openness(sightings, _usable(sightings)[:: -(-len(_usable(sightings)) // LID_FRAMES)]))
+    head = _calibrated(sightings, head, lids, keys, seen.times, at_rest=known.portrait is None)
     parts, count = [], len(sightings.times)
     for begin in range(0, count, WINDOW):
         progress.update("frames", begin / count)
-        parts.append(_fit_window(sightings, begin, head, seen.times, keys))
+        inside = np.arange(begin, min(begin + WINDOW, count))
+        fitted = _fit_window(sightings, begin, head, seen.times, keys)
+        parts.append(with_blinks(fitted, lids, _openness(sightings, inside)))
         if on_frames:
             on_frames(sightings.times[begin : begin + WINDOW], parts[-1])
     progress.update("frames", 1.0)
@@ -131,6 +134,12 @@ def _usable(sightings: Sightings) -> Int[np.ndarray, "N"]:
     return sure if len(sure) else np.flatnonzero(sightings.seen)
 
 
+def _openness(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Float[np.ndarray, "N 2"]:
+    """Return the lids' openness, endless where no face is seen."""
+    found = openness(np.asarray(sightings.landmarks[chosen], np.float64))
+    return np.where(np.asarray(sightings.seen[chosen])[:, None], found, np.inf)
+
+
 def _fit_head(
     seen: Observations, assets: HeadAssets, known: KnownHead | None, center: Float[np.ndarray, "2"]
 ) -> tuple[KnownHead, ClipHead, Frames]:
@@ -164,14 +173,19 @@ def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipH
 
 
 def _calibrated(
-    sightings: Sightings, head: ClipHead, keys: Frames, key_times: Float[np.ndarray, "K"], *, at_rest: bool
+    sightings: Sightings,
+    head: ClipHead,
+    lids: Lids,
+    keys: Frames,
+    key_times: Float[np.ndarray, "K"],
+    *,
+    at_rest: bool,
 ) -> ClipHead:
     """Fit the blinks to the performer's lids and, unless the head is an avatar's own, find his face at rest."""
-    usable = _usable(sightings)
-    lids = np.asarray(sightings.landmarks[usable[:: -(-len(usable) // LID_FRAMES)]], np.float64)
-    head = with_lids(head, openness(lids))
+    head = with_lids(head, lids)
     if not at_rest:
         return head
+    usable = _usable(sightings)
     seen = observe(sightings, usable[:: -(-len(usable) // REST_FRAMES)])
     apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
     nearest = np.abs(seen.times[:, None] - key_times).argmin(1)

@@ -12,7 +12,7 @@ from likeness.tracking.clip_head import ClipHead, clip_head, landmark_pixels
 from likeness.tracking.gaps import fill_gaps
 from likeness.tracking.keyframes import choose_keyframes
 from likeness.tracking.landmark_offsets import fit_offsets
-from likeness.tracking.reading import as_detected, openness, shown, with_lids, with_rest
+from likeness.tracking.reading import as_detected, find_lids, openness, shown, with_lids, with_rest
 from likeness.tracking.sequence import identity_head, observe
 
 TIMES = np.arange(60) / 25
@@ -39,7 +39,7 @@ def test_a_blink_of_one_shuts_the_lids_as_far_as_they_seem_shut(head: ClipHead) 
     open_usually = openness(head.base[None])[0]
     seen = np.tile(open_usually, (200, 1))
     seen[:12] *= 0.2
-    lids = with_lids(head, seen)
+    lids = with_lids(head, find_lids(seen))
     shut = openness((lids.base + lids.directions[:, :, BLINK])[None])[0, 0]
     assert shut == pytest.approx(0.2 * open_usually[0], abs=0.06)
 
