@@ -1,11 +1,11 @@
 """Measure tracking on your own clips, and on avatars driven by known controls.
 
 python tests/bench/bench_track.py clips VIDEO...
-python tests/bench/bench_track.py driven PORTRAIT:CSV...
+python tests/bench/bench_track.py driven PORTRAIT|AVATAR:CSV...
 python tests/bench/bench_track.py still PICTURE
 
 clips: landmarks of the fitted head against the detector's (mean, % of the interocular distance), blink recall (a blink
-is a run of frames whose eye aspect ratio is under 0.6 of its 75th percentile; it is found if eyeBlink, the mean of both,
+is a run of frames whose eye aspect ratio is under 0.6 of its 75th percentile; it is found if the mean of both eyeBlinks
 reaches 0.5 in it), the correlation of jawOpen with the inner lips' distance, how far curves differ when the first frame
 is left out, and processor time. driven: an avatar of PORTRAIT, driven by a Live Link Face CSV and gentle turns of the
 head, tracked back; error of the 52 controls, of answering zeros, and slopes from truth to found. still: a hundred
@@ -23,13 +23,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from likeness.avatar.animate import Expression, neutral, prepare_avatar, render_avatar
+from likeness.avatar.animate import neutral, prepare_avatar, render_avatar
 from likeness.avatar.create import create_avatar
 from likeness.avatar.pictures import over, plain_background
 from likeness.avatar.track import TrackOptions, track
 from likeness.avatar.views import orbit_camera
 from likeness.contract.arkit import ARKIT_NAMES, arkit_name
 from likeness.contract.avatar import Avatar
+from likeness.contract.avatar_file import read_avatar
 from likeness.head.model import load_open_head
 from likeness.portrait.clip import open_clip
 from likeness.portrait.performer import Sightings, follow_performer
@@ -39,7 +40,7 @@ from likeness.tracking.landmarks import unbiased
 from likeness.tracking.reading import openness
 from likeness.tracking.sequence import SequenceFit, track_sightings
 
-SIZE, FPS, FRAMES = 512, 15, 280
+SIZE, FPS, FRAMES = 512, 15, 140
 GREY = (110, 112, 118)
 MAIN = (
     "jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "browDownLeft",
@@ -63,14 +64,19 @@ def measure_clip(name: str) -> None:
     fit = track_sightings(sightings, load_open_head())
     seconds, processor = time.perf_counter() - clock, time.process_time() - processor
     count, controls = len(sightings.times), fit.frames.controls
-    print(f"{Path(name).name}: {count} frames, landmarks {landmark_error(sightings, fit):.2f} %, "
-          f"blinks {' of '.join(map(str, blinks(sightings, controls)))}, jaw r {jaw_correlation(sightings, controls):.3f}, "
-          f"{count / seconds:.0f} fps, processor {1e3 * found / count:.1f} + {1e3 * (processor - found) / count:.1f} ms a "
-          f"frame (finding, fitting)")  # fmt: skip
+    found_blinks, all_blinks = blinks(sightings, controls)
+    print(
+        f"{Path(name).name}: {count} frames, landmarks {landmark_error(sightings, fit):.2f} %, "
+        f"blinks {found_blinks} of {all_blinks}, jaw r {jaw_correlation(sightings, controls):.3f}, "
+        f"{count / seconds:.0f} fps, processor {1e3 * found / count:.1f} + {1e3 * (processor - found) / count:.1f} ms "
+        "a frame (finding, fitting)"
+    )
     later = track_sightings(_without_first(sightings), load_open_head()).frames.controls
     apart = np.abs(controls[1:] - later)
-    print(f"  without the first frame: {apart.mean():.4f} mean, {np.percentile(apart, 99):.3f} in 99 of 100, "
-          f"{apart.max():.3f} at most")  # fmt: skip
+    print(
+        f"  without the first frame: {apart.mean():.4f} mean, {np.percentile(apart, 99):.3f} in 99 of 100, "
+        f"{apart.max():.3f} at most"
+    )
 
 
 def landmark_error(sightings: Sightings, fit: SequenceFit) -> float:
@@ -101,7 +107,8 @@ def jaw_correlation(sightings: Sightings, controls: np.ndarray) -> float:
 def measure_driven(pair: str) -> None:
     """Print how well known controls are found again, without and with the avatar."""
     portrait, _, takes = pair.partition(":")
-    avatar, _ = create_avatar(Path(portrait))
+    known = portrait.endswith(".likeness")
+    avatar = read_avatar(Path(portrait)) if known else create_avatar(Path(portrait))[0]
     truth = read_controls(Path(takes))
     truth = truth[:: max(1, len(truth) // FRAMES)][:FRAMES]
     with tempfile.TemporaryDirectory() as folder:
@@ -132,11 +139,12 @@ def driven_frames(avatar: Avatar, truth: np.ndarray) -> list[np.ndarray]:
     columns = [avatar.rig.control_names.index(name) for name in ARKIT_NAMES]
     frames = []
     for t, row in enumerate(truth):
-        controls, pose = neutral(avatar)
+        rest = neutral(avatar)
+        controls, pose = rest.controls.copy(), rest.pose.copy()
         controls[columns] = row
         s = t / FPS
         pose[1] = np.radians([5 * np.sin(1.1 * s), 12 * np.sin(0.7 * s), 4 * np.sin(0.9 * s + 1)])
-        frames.append(over(render_avatar(driven, camera, Expression(controls, pose)), background))
+        frames.append(over(render_avatar(driven, camera, rest._replace(controls=controls, pose=pose)), background))
     return frames
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar
+from likeness.contract.errors import InputError
 from likeness.contract.motion import Motion
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.model import load_open_head
@@ -18,6 +19,7 @@ from likeness.portrait.clip import Clip, open_clip
 from likeness.portrait.performer import Sightings, follow_performer
 from likeness.tracking.body import body_patch, follow_body, reference_frame
 from likeness.tracking.clip_head import Frames
+from likeness.tracking.flame import cached_landmarks
 from likeness.tracking.sequence import KnownHead, SequenceFit, arkit_shapes, track_sightings
 from likeness.tracking.staging import stage
 
@@ -86,8 +88,14 @@ def track(
 
 
 def known_head(avatar: Avatar) -> KnownHead:
-    """Return the avatar's head as tracking needs it."""
+    """Return the avatar's head as tracking needs it. Errors: InputError `head.unknown`."""
     rig, assets = avatar.rig, load_open_head()
+    if avatar.info.head_model != assets.name:
+        landmarks = cached_landmarks(avatar.info.head_model_hash)
+        if landmarks is None:
+            complaint = "The avatar's FLAME head was never used on this machine, so its landmarks are not known."
+            raise InputError("head.unknown", complaint, "Create the avatar here, or track without --avatar.")
+        assets = replace(assets, faces=rig.faces[: rig.head_triangles], **landmarks)
     return KnownHead(
         assets=assets,
         v_neutral=rig.v_neutral[: rig.head_vertices],

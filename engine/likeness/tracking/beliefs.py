@@ -31,7 +31,7 @@ def _channels(usual: float, **others: float) -> np.ndarray:
 
 _ROTATION, _TRANSLATION = np.full(3, 1.0), np.full(3, 0.1)
 MOTIONLESS = Motionless(
-    acceleration=np.concatenate([_ROTATION, _TRANSLATION, _channels(6.0, eyeBlink=100.0, eyeLook=12.0)]),
+    acceleration=np.concatenate([_ROTATION, _TRANSLATION, _channels(5.0, eyeBlink=100.0, eyeLook=7.0)]),
     speed=np.concatenate([5 * _ROTATION, 5 * _TRANSLATION, _channels(3.0, eyeBlink=30.0)]),
 )
 _RARE = np.isin(ARKIT_NAMES, RARE)

@@ -42,14 +42,22 @@ def complete_flame(flame: HeadAssets, cache: Path | None = None) -> HeadAssets:
     seconds the first time. Errors: InputError `head.no_face`; a cache that cannot be used is passed over.
     """
     open_head = load_open_head()
-    key = sha256(f"{RECIPE} {flame.content_hash} {open_head.content_hash}".encode()).hexdigest()[:32]
-    file = (cache or cache_folder()) / f"flame-{key}.npz"
+    file = _cache_file(flame.content_hash, cache)
     cached = _from_cache(file, flame)
     if cached is not None:
         return cached
     completed = complete(flame, open_head, *register_open_head(flame, open_head))
     _to_cache(file, completed)
     return completed
+
+
+def cached_landmarks(content_hash: str, cache: Path | None = None) -> dict[str, np.ndarray] | None:
+    """Return the landmarks of a FLAME head that was completed here before, by its content hash, or None."""
+    try:
+        stored = read_npz(_cache_file(content_hash, cache).read_bytes())
+        return {name: stored[name] for name in ("landmark_faces", "landmark_bary", "landmark_spread")}
+    except (OSError, InputError, KeyError):
+        return None
 
 
 def register_open_head(flame: HeadAssets, open_head: HeadAssets) -> tuple[HeadMap, Embedding]:
@@ -77,6 +85,11 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "likeness"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "likeness"
+
+
+def _cache_file(content_hash: str, cache: Path | None) -> Path:
+    key = sha256(f"{RECIPE} {content_hash} {load_open_head().content_hash}".encode()).hexdigest()[:32]
+    return (cache or cache_folder()) / f"flame-{key}.npz"
 
 
 def _painted_eyes(flame: HeadAssets) -> Float[np.ndarray, "V 3"]:
