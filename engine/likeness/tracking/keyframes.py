@@ -13,10 +13,11 @@ CANDIDATES = 1500
 def choose_keyframes(
     landmarks: Float[np.ndarray, "T 478 2"], usable: Int[np.ndarray, "N"], count: int
 ) -> Int[np.ndarray, "K"]:
-    """Return up to `count` of the `usable` frames, in order of time.
+    """Return up to `count` of the `usable` frames, each once, in order of time.
 
     The first is the one nearest to the median face, each further one the farthest from those before (Gonzalez 1985),
-    faces being compared by their features' places after the best similarity.
+    faces being compared by their features' places after the best similarity. Faces that are alike to the bit, as in a
+    video made of one picture, count once.
     """
     usable = usable[:: -(-len(usable) // CANDIDATES)]
     shapes = _aligned(np.asarray(landmarks[usable][:, list(FEATURES)], np.float64))
@@ -24,6 +25,8 @@ def choose_keyframes(
     nearest = np.full(len(usable), np.inf)
     while len(chosen) < min(count, len(usable)):
         nearest = np.minimum(nearest, ((shapes - shapes[chosen[-1]]) ** 2).sum((1, 2)))
+        if not nearest.any():
+            break
         chosen.append(int(nearest.argmax()))
     return np.sort(usable[chosen])
 

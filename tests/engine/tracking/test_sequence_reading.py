@@ -68,6 +68,11 @@ def test_keyframes_hardly_change_without_the_first_frame(head: ClipHead) -> None
     assert np.abs(whole[:, None] - without).min(1).max() <= 3
 
 
+def test_a_video_of_one_picture_has_one_keyframe(head: ClipHead) -> None:
+    landmarks = landmark_pixels(head, performance(TIMES))[:1].repeat(20, 0)
+    assert len(choose_keyframes(landmarks, np.arange(20), 12)) == 1
+
+
 def test_a_long_gap_is_eased_over_and_a_short_one_left(head: ClipHead) -> None:
     frames, seen = performance(TIMES), np.ones(60, bool)
     seen[10:15] = seen[30:50] = False
