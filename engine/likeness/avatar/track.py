@@ -101,7 +101,7 @@ def known_head(avatar: Avatar) -> KnownHead:
         v_neutral=rig.v_neutral[: rig.head_vertices],
         shapes=arkit_shapes(rig.shapedirs[: rig.head_vertices], rig.control_names),
         joints=rig.joints,
-        portrait=avatar.view.controls[[rig.control_names.index(name) for name in ARKIT_NAMES]].astype(np.float64),
+        of_performer=True,
     )
 
 

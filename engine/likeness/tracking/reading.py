@@ -67,12 +67,11 @@ def shown() -> Float[np.ndarray, "52"]:
     return np.array([SHOWN.get(name, HARDLY_SHOWN) for name in sided])
 
 
-def as_detected(head: ClipHead, at: Float[np.ndarray, "52"] | None = None) -> ClipHead:
-    """Return the head as the detector shows it; with the controls `at` it is shown as it is."""
+def as_detected(head: ClipHead) -> ClipHead:
+    """Return the head as the detector shows it."""
     directions = head.directions * shown()
     directions[:, :, JAW_OPEN] = shown_jaw()
-    base = head.base if at is None else head.base + (head.directions - directions) @ at
-    return replace(head, base=base, directions=np.ascontiguousarray(directions))
+    return replace(head, directions=np.ascontiguousarray(directions))
 
 
 def openness(landmarks: Float[np.ndarray, "T 478 D"]) -> Float[np.ndarray, "T 2"]:

@@ -51,8 +51,8 @@ class KnownHead:
     v_neutral: Float[np.ndarray, "V 3"]
     shapes: Float[np.ndarray, "V 3 52"]
     joints: Float[np.ndarray, "J 3"]
-    portrait: Float[np.ndarray, "52"] | None = None
-    """What the face does in the avatar's photograph, where landmarks and head were brought together."""
+    of_performer: bool = False
+    """The performer's own avatar: its shapes are to meet the picture as they are, whatever the detector hides."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def track_sightings(
     seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
     known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2)
     lids = find_lids(_openness(sightings, _usable(sightings)[:: -(-len(_usable(sightings)) // LID_FRAMES)]))
-    head = _calibrated(sightings, head, lids, keys, seen.times, at_rest=known.portrait is None)
+    if not known.of_performer:
+        head = _calibrated(sightings, head, lids, keys, seen.times)
     parts, count = [], len(sightings.times)
     for begin in range(0, count, WINDOW):
         progress.update("frames", begin / count)
@@ -173,18 +174,10 @@ def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipH
 
 
 def _calibrated(
-    sightings: Sightings,
-    head: ClipHead,
-    lids: Lids,
-    keys: Frames,
-    key_times: Float[np.ndarray, "K"],
-    *,
-    at_rest: bool,
+    sightings: Sightings, head: ClipHead, lids: Lids, keys: Frames, key_times: Float[np.ndarray, "K"]
 ) -> ClipHead:
-    """Fit the blinks to the performer's lids and, unless the head is an avatar's own, find his face at rest."""
+    """Fit the blinks to the performer's lids and find his face at rest."""
     head = with_lids(head, lids)
-    if not at_rest:
-        return head
     usable = _usable(sightings)
     seen = observe(sightings, usable[:: -(-len(usable) // REST_FRAMES)])
     apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
@@ -210,7 +203,7 @@ def _fit_window(
 def known_clip_head(known: KnownHead, focal: float, center: Float[np.ndarray, "2"]) -> ClipHead:
     """Return a known head's landmarks before a camera, as the detector shows them."""
     head = clip_head(known.assets, known.v_neutral, known.shapes, focal=focal, center=center)
-    return as_detected(head, known.portrait)
+    return head if known.of_performer else as_detected(head)
 
 
 def arkit_shapes(shapes: Float[np.ndarray, "V 3 E"], names: tuple[str, ...]) -> Float[np.ndarray, "V 3 52"]:
