@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from likeness.cli import arguments
 from likeness.cli.terminal import TerminalProgress
-from likeness.contract.errors import UsageError
+from likeness.contract.errors import LikenessError, UsageError
 
 if TYPE_CHECKING:
     from likeness.avatar.track import Tracked
@@ -49,8 +49,12 @@ def run(options: argparse.Namespace) -> None:
     ensure_writable(output)
     spool = output.with_name(output.name + ".tracking")
     started = time.monotonic()
-    tracked = _track(options, spool)
-    write_motion(output, tracked.motion)
+    try:
+        tracked = _track(options, spool)
+        write_motion(output, tracked.motion)
+    except LikenessError:  # what cannot be tracked is no beginning to go on from; what was stopped is
+        shutil.rmtree(spool, ignore_errors=True)
+        raise
     shutil.rmtree(spool, ignore_errors=True)
     _tell(options, output, tracked, time.monotonic() - started)
 
