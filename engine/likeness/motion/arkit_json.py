@@ -99,7 +99,7 @@ def _rows(content: Any, name: str) -> tuple[list[dict[str, Any]], list[Any] | No
         labels = [str(label) for label in names[:MAX_NAMES]] if isinstance(names, list) else []
         rows = [_shapes(frame, labels) for frame in frames]
         times = [_first(frame, TIMES) if isinstance(frame, dict) else None for frame in frames]
-        return rows, None if None in times else times, rate
+        return rows, None if all(time is None for time in times) else times, rate
     columns = {key: column for key, column in whole.items() if isinstance(column, list)}
     if not columns:
         raise InputError("motion.no_controls", f"{name} is JSON, but not of a layout that is known.", REMEDY)

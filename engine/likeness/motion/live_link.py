@@ -23,7 +23,7 @@ from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError
 from likeness.motion import timecode
 from likeness.motion.live_link_table import Table, read_table
-from likeness.motion.reading import Reading, check_rate, filled, listed, nominal_rate, open_motion
+from likeness.motion.reading import GAP, Reading, check_rate, filled, listed, nominal_rate, open_motion
 
 LOOKS = tuple(index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook"))
 NO_FACE = 0.5
@@ -36,6 +36,7 @@ def read_live_link(data: bytes, name: str) -> Reading:
     clock = timecode.find_clock(table.seconds, table.frames, table.marked_drop)
     when = timecode.to_seconds(table.seconds, table.frames, clock)
     order = np.argsort(when, kind="stable")
+    order = order[table.frames[order] < clock.rate]
     fresh = np.diff(when[order], prepend=-np.inf) > 0
     rows = order[fresh]
     times = when[rows] - when[rows[0]]
@@ -51,7 +52,7 @@ def read_live_link(data: bytes, name: str) -> Reading:
     motion = open_motion(
         times,
         controls,
-        fps=nominal_rate(times, clock.fps),
+        fps=_rate(times, clock),
         head=head,
         eyes=eyes if by_angles else None,
         observed=seen.astype(np.uint8),
@@ -74,6 +75,11 @@ def _eyes(angles: Float[np.ndarray, "T 6"]) -> Float[np.ndarray, "T 6"]:
     return np.concatenate([rotvec(angles[:, :3]), rotvec(angles[:, 3:])], 1)
 
 
+def _rate(times: Float[np.ndarray, "T"], clock: timecode.Clock) -> float:
+    rate = nominal_rate(times, clock.fps)
+    return rate * 1000 / 1001 if clock.drop_frame and rate in timecode.DROPPED else rate
+
+
 def _seen(known: np.ndarray) -> np.ndarray:
     """Tell which frames show a face: they have at least half of the controls that the take has at all."""
     count = known.sum(1)
@@ -94,8 +100,9 @@ def _time_notes(
     table: Table, times: np.ndarray, order: np.ndarray, fresh: np.ndarray, clock: timecode.Clock
 ) -> list[str]:
     notes = []
-    if table.without_time:
-        notes.append(f"Rows without a timecode were left out: {table.without_time}.")
+    without_time = table.without_time + len(table.frames) - len(order)
+    if without_time:
+        notes.append(f"Rows without a sensible timecode were left out: {without_time}.")
     jumps = int((np.diff(order) < 0).sum())
     if jumps:
         notes.append(f"The rows were not in the order of their timecodes and were sorted; jumps back: {jumps}.")
@@ -104,7 +111,7 @@ def _time_notes(
     if clock.drop_frame:
         notes.append(f"Its timecode is drop-frame: {clock.fps:.2f} frames a second.")
     steps = np.diff(times)
-    gaps = steps[steps > 1.5 * np.median(steps)] if len(steps) else steps
+    gaps = steps[steps > GAP * np.median(steps)] if len(steps) else steps
     if len(gaps):
         lost = int(np.round(gaps / np.median(steps) - 1).sum())
         notes.append(f"{lost} frames were dropped by the phone, at {len(gaps)} places; the longest gap is "

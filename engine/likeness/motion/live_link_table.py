@@ -42,6 +42,8 @@ class Columns:
     """Where the file's columns are."""
 
     timecode: int
+    count: int | None
+    """Of BlendShapeCount, 0 where no face is seen."""
     places: dict[str, int]
     """Of those in `KNOWN` that there are."""
     extra: list[str]
@@ -56,6 +58,7 @@ def read_table(data: bytes, name: str) -> Table:
         body = body.replace(",", ".")
     columns = _columns([cell.strip() for cell in header.split(separator)], name)
     when_at, places = columns.timecode, list(columns.places.values())
+    nothing = [math.nan] * len(places)
     seconds, frames, values, skipped, marked = array("d"), array("d"), array("d"), 0, False
     try:
         for row in csv.reader(body.split("\n"), delimiter=separator):
@@ -68,7 +71,8 @@ def read_table(data: bytes, name: str) -> Table:
             seconds.append(when[0])
             frames.append(when[1])
             marked |= when[2]
-            values.extend(_numbers(row, places))
+            face = columns.count is None or columns.count >= len(row) or _number(row[columns.count]) != 0
+            values.extend(_numbers(row, places) if face else nothing)
             if len(seconds) > MAX_FRAMES:
                 raise InputError("motion.too_large", f"{name} has over {MAX_FRAMES} frames.", "Cut it into takes.")
     except csv.Error as error:
@@ -112,9 +116,10 @@ def _columns(header: list[str], name: str) -> Columns:
     if not any(control in places for control in ARKIT_NAMES):
         message = f"{name} has none of ARKit's 52 columns."
         raise InputError("motion.no_controls", message, "Record with Live Link Face's mode ARKit.")
-    taken = {lower.index("timecode"), *places.values()}
-    extra = [c for index, c in enumerate(spelled) if index not in taken and c and c.lower() != "blendshapecount"]
-    return Columns(lower.index("timecode"), places, extra)
+    count = lower.index("blendshapecount") if "blendshapecount" in lower else None
+    taken = {lower.index("timecode"), count, *places.values()}
+    extra = [cell for index, cell in enumerate(spelled) if index not in taken and cell]
+    return Columns(lower.index("timecode"), count, places, extra)
 
 
 def _numbers(row: list[str], places: list[int]) -> list[float]:

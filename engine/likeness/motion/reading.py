@@ -13,6 +13,8 @@ from likeness.contract.errors import InputError
 from likeness.contract.motion import MAX_FPS, Motion
 
 MAX_FILE_BYTES = 1 << 29
+GAP = 1.5
+"""Of the usual step: longer ones have lost frames."""
 COMMON_RATES = (12.0, 15.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 90.0, 100.0, 120.0, 240.0)
 """Frames a second; a measured rate within 1 % of one of them is that one."""
 
@@ -78,10 +80,12 @@ def open_motion(
 
 
 def nominal_rate(times: Float[np.ndarray, "T"], fallback: float) -> float:
-    """Return the rate that most steps between the times have, frames a second; one frame has the fallback's."""
+    """Return the rate between the gaps, frames a second; one frame has the fallback's."""
     if len(times) < 2:
         return fallback
-    measured = 1 / float(np.median(np.diff(times)))
+    steps = np.diff(times)
+    # Their mean: many recorders round times to milliseconds, so that single steps at 30 a second are 33 or 34 ms.
+    measured = 1 / float(steps[steps < GAP * np.median(steps)].mean())
     nearest = min(COMMON_RATES, key=lambda rate: abs(rate - measured))
     return nearest if abs(nearest - measured) < 0.01 * nearest else min(round(measured, 3), MAX_FPS)
 
@@ -109,7 +113,7 @@ def filled(
 
 def listed(names: list[str] | tuple[str, ...], most: int = 8) -> str:
     """Return names as people list them: `a, b and c`; long lists end in how many more there are."""
-    shown = [name[:40] for name in names[:most]]
+    shown = ["".join(c if c.isprintable() else "?" for c in name[:40]) for name in names[:most]]
     if len(names) > most:
         return f"{', '.join(shown)} and {len(names) - most} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))

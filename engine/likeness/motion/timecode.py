@@ -18,6 +18,8 @@ from jaxtyping import Float
 DAY = 24 * 3600
 RATES = (24, 25, 30, 48, 50, 60, 100, 120)
 USUAL_RATE = 60
+MOST_ROWS = 99
+"""Percent of the rows whose frames must be below the rate: a damaged row does not make it a higher one."""
 CLOSE = 0.75
 """Frames by which a measured rate may miss the one it is."""
 TIMECODE = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})([:;])(\d{1,3}(?:[.,]\d{1,9})?)")
@@ -61,7 +63,7 @@ def find_clock(seconds: Float[np.ndarray, "T"], frames: Float[np.ndarray, "T"], 
     within = step[(turn == 0) & (step > 0)]
     over = (turn == 1) & (step < 0)
     measured = np.max(-step[over]) + np.median(within) if over.any() and len(within) else 0.0
-    highest = frames.max(initial=0)
+    highest = np.percentile(frames, MOST_ROWS, method="higher") if len(frames) else 0.0
     possible = [rate for rate in RATES if rate > highest] or [int(highest) + 1]
     rate = min(possible, key=lambda one: abs(one - measured))
     if abs(rate - measured) > CLOSE:

@@ -69,6 +69,18 @@ def test_the_times_unit_shows_in_their_steps(scale):
     assert reading.motion.fps == pytest.approx(1 / 0.05, rel=0.01)
 
 
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_times_in_whole_milliseconds_have_a_usual_rate(fps):
+    frames = [{"timestamp": round(1000 * n / fps), "jawOpen": 0.1} for n in range(90)]
+    assert read(frames).motion.fps == fps
+
+
+def test_a_frame_without_a_time_is_left_out_and_told():
+    reading = read([{"time": 0.0, "jawOpen": 0.1}, {"jawOpen": 0.9}, {"time": 0.1, "jawOpen": 0.3}])
+    np.testing.assert_allclose(reading.motion.times, [0, 0.1])
+    assert told(reading, "1 frames without a time") and not told(reading, "neither times nor rate")
+
+
 def test_without_times_and_rate_the_named_rate_counts():
     frames = [{"jawOpen": 0.1}] * 3
     assert read(frames, 50.0).motion.times[1] == pytest.approx(1 / 50) and not told(read(frames, 50.0), "rate")

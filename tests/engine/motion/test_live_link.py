@@ -140,8 +140,8 @@ def test_missing_columns_are_listed_and_stay_zero():
 
 def test_extra_columns_are_listed():
     values = np.concatenate([some_values(), np.ones((8, 2))], 1)
-    reading = read(take(values, header=[*HEADER, "Mood", "Heartbeat"]))
-    assert told(reading, "left out: Mood and Heartbeat.")
+    reading = read(take(values, header=[*HEADER, "Mood", "Heart\x1b[31mbeat"]))
+    assert told(reading, "left out: Mood and Heart?[31mbeat.")
     np.testing.assert_allclose(reading.motion.expr, values[:, :52], atol=1e-7)
 
 
@@ -161,7 +161,7 @@ def test_frames_without_a_face_are_gaps_that_are_filled_and_told():
     values = np.linspace(0, 1, 11)[:, None] * np.ones(61)
     lines = take(values).decode().splitlines()
     lines[5] = lines[5].split(",")[0] + ",0"
-    lines[6] = lines[6].split(",")[0] + ",0" + "," * 61
+    lines[6] = lines[6].split(",")[0] + ",0" + ",0.0" * 61
     reading = read("\n".join(lines).encode())
     np.testing.assert_allclose(reading.motion.expr[:, 0], values[:, 0], atol=1e-6)
     assert reading.motion.observed.tolist() == [1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1] and told(reading, "2 of 11 frames")
@@ -187,7 +187,20 @@ def test_rows_without_a_timecode_are_left_out():
     lines = take(some_values()).decode().splitlines()
     lines[4] = "later" + lines[4][11:]
     reading = read("\n".join(lines).encode())
-    assert len(reading.motion.times) == 7 and told(reading, "without a timecode were left out: 1.")
+    assert len(reading.motion.times) == 7 and told(reading, "without a sensible timecode were left out: 1.")
+
+
+def test_a_frame_number_that_cannot_be_is_left_out_and_changes_no_other_time():
+    when = timecodes(240)
+    when[50] = when[50][:9] + "999.0"
+    reading = read(take(some_values(240), when))
+    np.testing.assert_allclose(reading.motion.times, np.delete(np.arange(240) / 60, 50), atol=1e-5)
+    assert reading.motion.fps == 60 and told(reading, "sensible timecode were left out: 1.")
+
+
+def test_a_drop_frame_takes_rate_is_the_true_one():
+    when = [f"00:00:{n // 30:02d};{n % 30:02d}" for n in range(90)]
+    assert read(take(some_values(90), when)).motion.fps == pytest.approx(30000 / 1001)
 
 
 def test_a_take_of_one_frame():
