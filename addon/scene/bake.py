@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import bpy
@@ -14,7 +14,7 @@ from bpy.types import ID, Action, FCurve, Object
 from likeness.contract.errors import InputError
 
 from . import actions, expressions
-from .curve_keys import add_straight
+from .curve_keys import SAME, add_straight
 from .head_bones import head_bones, is_editable
 from .layers import add_layer
 from .performance import STILL, Part
@@ -45,12 +45,23 @@ def bake(mesh: Object, parts: Sequence[Part], frames: Array[np.ndarray, "T"], pl
     """
     check(mesh, placement)
     frames = frames.astype(np.float32).astype(float)  # as keys are stored, so that none is missed by rounding
+    chosen = _apart(frames)
+    frames, parts = frames[chosen], [replace(part, values=part.values[chosen]) for part in parts]
     with ExitStack() as undo:
         notes = _WAYS[placement.how](undo, _by_owner(parts), frames, placement)
         undo.pop_all()
     for owner in _by_owner(parts):
         owner.update_tag()
     return notes
+
+
+def _apart(frames: Array[np.ndarray, "T"]) -> Array[np.ndarray, "K"]:
+    """Return the samples that can be keys beside each other: live frames may arrive at almost the same time."""
+    chosen = [0]
+    for number in range(1, len(frames)):
+        if frames[number] - frames[chosen[-1]] > SAME:
+            chosen.append(number)
+    return np.array(chosen)
 
 
 def check(mesh: Object, placement: Placement) -> None:

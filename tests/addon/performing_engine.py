@@ -59,9 +59,7 @@ def retarget(request: RetargetPerformance, mode: str) -> None:
     if mode == "die":
         os._exit(9)
     if mode == "choices":
-        told = " ".join(
-            f"{name}={value}" for name, value in vars(request).items() if name not in BORING
-        )
+        told = " ".join(f"{name}={value}" for name, value in vars(request).items() if name not in BORING)
         say(JobFailed(request.id, "test", told[:290], "None."))
     elif mode == "broken":
         say(PerformanceRetargeted(request.id, b"no motion", ()))

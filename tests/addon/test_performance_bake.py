@@ -346,3 +346,18 @@ def test_a_still_of_one_frame_is_one_key():
         put(mesh, motion, how, bounds=BOUNDS)
     go_to(START)
     np.testing.assert_allclose([control_values(mesh)[name] for name in ARKIT_NAMES], within(motion, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["ACTION", "ACTIVE", "STRIP"])
+def test_frames_at_almost_the_same_time_are_one_key(how):
+    mesh, motion = add(AVATAR), take(seconds=0.5)
+    motion.times[5] = motion.times[4] + 1e-4
+    motion.times[7:9] = motion.times[6]
+    put(mesh, motion, how, bounds=None)
+    data = mesh.data.shape_keys.animation_data
+    action = data.nla_tracks[-1].strips[0].action if how == "STRIP" else data.action
+    jaw = next(curve for curve in actions.curves(action) if curve.data_path == actions.control_path("jawOpen"))
+    wanted = np.delete(np.arange(len(motion.times)), (5, 7, 8))
+    found = np.array([point.co for point in jaw.keyframe_points])
+    np.testing.assert_allclose(found[:, 0], frames_of(motion)[wanted], atol=1e-4)
+    np.testing.assert_allclose(found[:, 1], motion.expr[wanted, motion.expr_names.index("jawOpen")], atol=1e-6)
