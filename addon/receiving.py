@@ -1,7 +1,8 @@
 """The live performance that this Blender receives: one receiver, the avatar that it moves, and the pose before.
 
 Showing it makes neither keys nor undo steps. When it ends, by whatever way, the pose before is put back: what is to
-stay is recorded as a take. Saved files hold the pose before as well. Everything here is for the main thread.
+stay is recorded as a take, and a take outlives what it was recorded by. Saved files hold the pose before as well.
+Everything here is for the main thread.
 """
 
 from __future__ import annotations
@@ -50,9 +51,22 @@ class Reception:
     """When the rate was looked at, and the frames until then."""
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A take with what is done to its frames, and the frame of the scene where it begins."""
+
+    take: Take
+    shaping: Shaping
+    frame: float
+
+
+KEPT = "The take that was being recorded is kept: Finish Take lays it on the active avatar."
+
 current: Reception | None = None
 ended: str = ""
 """Why it ended by itself, until it begins again."""
+unlaid: Recorded | None = None
+"""The take of a performance that ended by itself while it was being recorded."""
 
 
 def start(mesh: Object, address: str, port: int, phone: str) -> None:
@@ -68,12 +82,16 @@ def start(mesh: Object, address: str, port: int, phone: str) -> None:
 
 
 def stop(reason: str = "") -> None:
-    """Close the port and put the pose before back; a take that is being recorded is gone."""
-    global current, ended
+    """Close the port and put the pose before back; a take that is being recorded is kept as `unlaid`."""
+    global current, ended, unlaid
     if current is None:
         return
     past, current, ended = current, None, reason
     past.receiver.stop()
+    take = past.receiver.end_take()
+    if len(take):
+        unlaid = Recorded(take, Shaping(past.rest, past.settings[0]), past.take_frame)
+        ended = f"{reason} {KEPT}".lstrip()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
     redraw_sidebars()
@@ -113,15 +131,39 @@ def set_rest(rest: LivePacket | None) -> None:
     current.rest, current.shown = rest, None
 
 
-def record(frame: float, take: Take | None = None) -> None:
-    """Begin a take that is to lie at a frame of the scene, or go on with one."""
+def record(frame: float) -> None:
+    """Begin a take that is to lie at a frame of the scene."""
     current.take_frame = frame
-    current.receiver.record(take)
+    current.receiver.record()
+
+
+def end_take() -> Recorded:
+    """End the take, or hand out the one that is not laid yet; the avatar has the pose before until the next look."""
+    global unlaid, ended
+    if current is not None and current.receiver.take is not None:
+        put_back()
+        return Recorded(current.receiver.end_take(), shaping(), current.take_frame)
+    recorded, unlaid, ended = unlaid, None, ""
+    return recorded
+
+
+def keep(recorded: Recorded) -> None:
+    """Have a take back that could not be laid: it goes on, or waits for another avatar."""
+    global unlaid
+    if current is None:
+        unlaid = recorded
+    else:
+        current.receiver.record(recorded.take)
 
 
 def put_back() -> None:
     """Put the pose before back until the next look."""
-    current.preview.put_back()
+    global current
+    past, current = current, None  # lest what Blender tells of the frame meanwhile shows the performance again
+    try:
+        past.preview.put_back()
+    finally:
+        current = past
     current.shown = None
 
 
@@ -186,8 +228,8 @@ def register() -> None:
 
 def unregister() -> None:
     """End receiving, and watch no more."""
-    global ended
+    global ended, unlaid
     stop()
-    ended = ""
+    ended, unlaid = "", None
     for name, handler in HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)

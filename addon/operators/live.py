@@ -9,15 +9,18 @@ from typing import ClassVar
 import bpy
 from bpy.types import Context, Event, Operator
 
-from likeness.contract.errors import LikenessError, MachineError
+from likeness.contract.errors import InputError, LikenessError, MachineError
+from likeness.contract.failures import as_likeness_error
 
 from .. import receiving
 from ..live.receiver import LOOPBACK, read_address
 from ..live_properties import LiveProperties
+from ..receiving import Recorded
+from ..scene import find
 from ..scene.bake import Placement
 from ..scene.keys import current_frame
 from ..scene.performance import Bounds
-from ..scene.placing import Choices, put_on
+from ..scene.placing import Choices, Done, put_on
 from .expression import AvatarOperator
 
 OFFLINE = MachineError(
@@ -161,6 +164,9 @@ class RecordTake(LiveOperator, Operator):
         if receiving.current is not None and receiving.current.receiver.take is not None:
             cls.poll_message_set("A take is being recorded")
             return False
+        if receiving.unlaid is not None:
+            cls.poll_message_set("Finish the take before first")
+            return False
         return super().poll(context)
 
     def execute(self, context: Context) -> set[str]:
@@ -179,28 +185,40 @@ class FinishTake(LiveOperator, Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Ask for a take."""
+        if receiving.unlaid is not None:
+            return True
         if receiving.current is not None and receiving.current.receiver.take is None:
             cls.poll_message_set("Press Record Take first")
             return False
         return super().poll(context)
 
     def execute(self, context: Context) -> set[str]:
-        """Lay it; where that is not possible it goes on."""
-        take, frame = receiving.current.receiver.end_take(), receiving.current.take_frame
-        if not len(take):
+        """Lay it; where that is not possible it is kept."""
+        recorded = receiving.end_take()
+        if not len(recorded.take):
             self.report({"ERROR"}, "Nothing arrived, so there is no take. Look into the phone and try again")
             return {"CANCELLED"}
-        receiving.put_back()
-        name, head = _next_name(), context.window_manager.likeness_live.head
-        choices = Choices(Placement(name, "ACTION"), frame, head_motion=head, bounds=TAKE_BOUNDS)
+        name = _next_name()
         try:
-            done = put_on(context.scene, receiving.current.preview.mesh, take.motion(receiving.shaping()), choices)
-        except LikenessError as error:
-            receiving.record(frame, take)
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            done = _lay(context, recorded, name)
+        except Exception as error:  # what Blender refuses has no class of its own
+            receiving.keep(recorded)
+            told = as_likeness_error(error)
+            self.report({"ERROR"}, f"{told.message} {told.remedy}")
             return {"CANCELLED"}
-        self.report({"INFO"}, " ".join([f"{name}: {len(take)} frames.", *done.notes]))
+        self.report({"INFO"}, " ".join([f"{name}: {len(recorded.take)} frames.", *done.notes]))
         return {"FINISHED"}
+
+
+def _lay(context: Context, recorded: Recorded, name: str) -> Done:
+    """Key a take on the avatar that follows, else on the active one. Errors: InputError."""
+    followed = receiving.current.preview.mesh if receiving.current is not None else None
+    mesh = followed or find.active_avatar(context)
+    if mesh is None:
+        raise InputError("live.gone", "There is no avatar for the take, which is kept.", "Select one and try again.")
+    head = context.window_manager.likeness_live.head
+    choices = Choices(Placement(name, "ACTION"), recorded.frame, head_motion=head, bounds=TAKE_BOUNDS)
+    return put_on(context.scene, mesh, recorded.take.motion(recorded.shaping), choices)
 
 
 def _next_name() -> str:

@@ -9,6 +9,7 @@ from bpy.types import Context, Panel, UILayout
 
 from .. import receiving
 from ..live.receiver import ANYWHERE, LOOPBACK
+from ..live.take import Take
 from ..live_properties import LiveProperties
 from ..receiving import Reception
 from .sidebar import SidebarPanel
@@ -33,6 +34,8 @@ class LivePanel(SidebarPanel, Panel):
             self.layout.operator("likeness.receive", icon="REC")
             if receiving.ended:
                 draw_text(self.layout, context, receiving.ended, icon="INFO")
+            if receiving.unlaid is not None:
+                _draw_finish(self.layout.row(), receiving.unlaid.take)
             return
         _draw_state(self.layout.box(), context, receiving.current)
         _draw_shaping(self.layout, settings, receiving.current)
@@ -95,9 +98,15 @@ def _draw_take(layout: UILayout, reception: Reception) -> None:
     row = layout.row()
     row.scale_y = 1.4
     take = reception.receiver.take
-    if take is None:
+    if take is not None:
+        _draw_finish(row, take)
+    elif receiving.unlaid is not None:
+        _draw_finish(row, receiving.unlaid.take)
+    else:
         row.operator("likeness.record_take", icon="REC")
-        return
+
+
+def _draw_finish(row: UILayout, take: Take) -> None:
     minutes, seconds = divmod(int(take.seconds), 60)
     full = ", full" if take.full else ""
     row.operator("likeness.finish_take", text=f"Finish Take   {minutes}:{seconds:02}{full}", icon="SNAP_FACE")

@@ -10,7 +10,7 @@ from bpy.types import Context, Panel, UILayout
 from likeness.contract.errors import LikenessError
 from likeness.contract.messages import PerformanceDescribed
 
-from .. import performances, session
+from .. import performances, receiving, session
 from ..operators.receive_performance import Receiving
 from ..performance_properties import REGIONS, PerformanceProperties
 from ..scene import expressions, find
@@ -34,11 +34,16 @@ class PerformancePanel(SidebarPanel, Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Show with an active avatar only."""
-        return find.active_avatar(context) is not None
+        """Show with an active avatar, and where something is under way that can be stopped here."""
+        under_way = receiving.current or receiving.unlaid or isinstance(session.work, Receiving)
+        return bool(under_way) or find.active_avatar(context) is not None
 
     def draw(self, context: Context) -> None:
         """Draw the file, the options, then the button or the progress, and what the last import told."""
+        if find.active_avatar(context) is None:
+            if isinstance(session.work, Receiving):
+                _draw_progress(self.layout, session.work)
+            return
         options = context.window_manager.likeness_performance
         choices = self.layout.column()
         choices.enabled = session.work is None

@@ -10,13 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 from addon.conventions import bone_to_joint_rotation
 from addon.operators import live as operators
-from addon.scene import actions
+from addon.panels.performance import PerformancePanel
+from addon.scene import actions, find
 from faces import bone, control, empty_file, make_face
 from mathutils import Euler
 
@@ -209,8 +211,86 @@ def test_a_take_that_cannot_be_laid_goes_on(face):
     assert bpy.ops.likeness.finish_take() == {"FINISHED"}
 
 
+def test_a_take_that_blender_itself_refuses_goes_on(face, monkeypatch):
+    bpy.ops.likeness.receive()
+    bpy.ops.likeness.record_take()
+    send(text_packet(jawOpen=10))
+    monkeypatch.setattr(operators, "put_on", lambda *_, **__: 1 / 0)
+    with pytest.raises(RuntimeError):
+        bpy.ops.likeness.finish_take()
+    assert len(receiving.current.receiver.take) == 1
+
+
 def _refuse(*_: object) -> None:
     raise InputError("performance.locked", "It is locked.", "Unlock it.")
+
+
+def test_a_take_outlives_the_avatar_and_is_laid_on_another(face):
+    bpy.context.scene.frame_set(12)
+    bpy.ops.likeness.receive()
+    bpy.ops.likeness.record_take()
+    send(*(live_link_packet([0.0] * 17 + [value] + [0.0] * 43, frame=n) for n, value in enumerate((0.3, 0.6))))
+    bpy.data.objects.remove(face)
+    receiving.look()
+    assert receiving.current is None and "Finish Take" in receiving.ended
+    with pytest.raises(RuntimeError, match="no avatar for the take, which is kept"):
+        bpy.ops.likeness.finish_take()
+    other = make_face("Bob")
+    assert bpy.ops.likeness.finish_take() == {"FINISHED"}
+    curve = jaw_of(other)
+    assert curve.keyframe_points[0].co[:] == pytest.approx((12, 0.3))
+    assert curve.keyframe_points[-1].co[1] == pytest.approx(0.6)
+    assert receiving.unlaid is None and not receiving.ended and not bpy.ops.likeness.finish_take.poll()
+
+
+def jaw_of(face: bpy.types.Object) -> bpy.types.FCurve:
+    curves = actions.animation_curves(face.data.shape_keys)
+    return next(curve for curve in curves if curve.data_path == actions.control_path("jawOpen"))
+
+
+def test_a_take_outlives_the_file_and_comes_before_the_next_one(face):
+    bpy.ops.likeness.receive()
+    bpy.ops.likeness.record_take()
+    send(text_packet(jawOpen=30))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert receiving.current is None and "Finish Take" in receiving.ended
+    mesh = make_face("Bob")
+    bpy.ops.likeness.receive()
+    with pytest.raises(RuntimeError, match="Finish the take before first"):
+        bpy.ops.likeness.record_take()
+    assert bpy.ops.likeness.finish_take() == {"FINISHED"}
+    assert jaw_of(mesh).evaluate(1) == pytest.approx(0.3) and receiving.current is not None
+    assert bpy.ops.likeness.record_take() == {"FINISHED"}
+
+
+def test_while_the_timeline_plays_the_pose_before_is_put_back_and_not_shown_over(face, monkeypatch):
+    """Putting it back animates the frame anew, of which playback's handler is told."""
+    real, screen = bpy.context, SimpleNamespace(is_animation_playing=True)
+    playing = SimpleNamespace(screen=screen, scene=real.scene, window_manager=real.window_manager)
+    control(face, "jawOpen").value = 0.25
+    bpy.ops.likeness.receive()
+    monkeypatch.setattr(bpy, "context", playing)
+    show(text_packet(jawOpen=90))
+    bpy.context.scene.frame_set(20)
+    assert control(face, "jawOpen").value == pytest.approx(0.9), "playback shows it on top"
+    receiving.put_back()
+    assert control(face, "jawOpen").value == 0.25
+    receiving.look()
+    assert control(face, "jawOpen").value == pytest.approx(0.9)
+    bpy.context.scene.frame_set(30)
+    receiving.stop()
+    assert control(face, "jawOpen").value == 0.25
+
+
+def test_what_is_under_way_can_be_stopped_without_an_active_avatar(face):
+    bpy.ops.likeness.receive()
+    bpy.context.view_layer.objects.active = None
+    make_face("Bob")
+    bpy.context.view_layer.objects.active = None
+    assert find.active_avatar(bpy.context) is None and PerformancePanel.poll(bpy.context)
+    PerformancePanel.draw(SimpleNamespace(layout=None), bpy.context)
+    assert bpy.ops.likeness.stop_receiving() == {"FINISHED"}
+    assert not PerformancePanel.poll(bpy.context)
 
 
 def test_blender_ends_though_it_still_receives():
