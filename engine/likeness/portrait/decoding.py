@@ -31,19 +31,25 @@ BACKWARDS = 0.5
 GIVE_UP = 500
 """Packets in a row that cannot be decoded."""
 
+TEXT = "tty"
+"""FFmpeg draws the letters of .txt and .nfo files and calls that a video."""
 CONVERT = "Convert it to .mp4 (H.264) with a video program."
 
 
 def open_container(path: Path) -> InputContainer:
     """Open a media file. Errors: InputError `clip.unreadable`."""
     try:
-        return av.open(f"file:{path}", container_options=LOCAL_ONLY, metadata_errors="replace")
+        container = av.open(f"file:{path}", container_options=LOCAL_ONLY, metadata_errors="replace")
     except PermissionError as error:
         raise InputError("clip.unreadable", f"{path.name} may not be read.", "Change its permissions.") from error
     # PyAV raises ValueError and its relatives besides FFmpeg's own errors on damaged headers.
     except (av.FFmpegError, ValueError) as error:
         reason = f"{path.name} is no video that can be read here, or was cut off."
         raise InputError("clip.unreadable", reason, CONVERT) from error
+    if container.format.name == TEXT:
+        container.close()
+        raise InputError("clip.unreadable", f"{path.name} is text, no video.", "Give a video, or name a take .csv.")
+    return container
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

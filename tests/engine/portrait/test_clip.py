@@ -175,6 +175,8 @@ def test_what_is_no_clip_is_refused_in_one_line(tmp_path):
         frame.rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    (tmp_path / "text.txt").write_text("Timecode,BlendShapeCount,EyeBlinkLeft\n" * 40)
+    assert refusal(tmp_path / "text.txt") == "clip.unreadable"
     assert refusal(tmp_path / "none.mp4") == "clip.missing"
     assert refusal(tmp_path) == "clip.missing"
     assert refusal(tmp_path / "empty.mp4") == "clip.empty"
