@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError("usage", f"{options.output} does not end in .npz.", "Name the motion OUT.npz.")
     if options.end is not None and options.end <= options.start:
         raise UsageError("usage", "The range ends before it starts.", "Give --end a later time than --start.")
+    if options.output.exists() and options.source.exists() and options.output.samefile(options.source):
+        raise UsageError("usage", f"{options.output} is the source itself.", "Name another file with -o.")
     ensure_writable(options.output)
     done = _retarget(options)
     write_motion(options.output, done.motion)

@@ -83,6 +83,14 @@ def test_the_output_must_be_an_npz(capsys, tmp_path, avatar, recording):
     assert code == 2 and "does not end in .npz" in errors[-1]
 
 
+def test_the_source_is_not_written_over(capsys, tmp_path, avatar, recording):
+    out = tmp_path / "motion.npz"
+    assert run(capsys, "retarget", recording, "--avatar", avatar, "-o", out)[0] == 0
+    before = out.read_bytes()
+    code, _, errors = run(capsys, "retarget", out, "--avatar", avatar, "-o", out, "--mirror")
+    assert code == 2 and "is the source itself" in errors[-1] and out.read_bytes() == before
+
+
 def test_a_broken_recording_leaves_the_old_motion(capsys, tmp_path, avatar, recording):
     out = tmp_path / "motion.npz"
     out.write_bytes(b"old")
