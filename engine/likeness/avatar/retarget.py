@@ -123,8 +123,10 @@ def retarget(
     options = options or RetargetOptions()
     progress = progress or SilentProgress()
     check_regions((*options.gains, *options.strengths))
+    if options.as_flame and target.head_model == "open":
+        raise UsageError("motion.not_flame", "The avatar is not on a FLAME head.", "Leave out --as flame.")
     progress.update("read", 0.0)
-    reading = _read(source, options, progress, on_frame)
+    reading = _read(source, target, options, progress, on_frame)
     motion, notes = _on_target(reading, target, options, progress)
     motion, told = _edited(motion, options)
     if options.as_flame and motion.head_model == "open":
@@ -143,17 +145,31 @@ def check_regions(names: tuple[str, ...]) -> None:
         raise UsageError("motion.region", f"{unknown[0]} is no region.", f"There are {listed(REGIONS, 20)}.")
 
 
-def _read(source: Path, options: RetargetOptions, progress: Progress, on_frame: OnFrame | None) -> Reading:
+def _read(
+    source: Path, target: Target, options: RetargetOptions, progress: Progress, on_frame: OnFrame | None
+) -> Reading:
     if is_recording(source):
         return read_recording(source, options.fps)
     from likeness.avatar.track import TrackOptions, track
 
+    _check_video(source, target, options)
     start, end = options.start, options.end
     if options.neutral == "at":
         start, end = min(start, options.neutral_at), None if end is None else max(end, options.neutral_at + 1)
     chosen = TrackOptions(performer=options.performer, start=start, end=end)
     tracked = track(source, options=chosen, progress=progress, on_frame=on_frame)
     return Reading("Video", tracked.motion, (), tracked.notes)
+
+
+def _check_video(source: Path, target: Target, options: RetargetOptions) -> None:
+    """Refuse before minutes of tracking what would be refused after them."""
+    from likeness.portrait.clip import open_clip
+
+    if options.neutral == "at" and 0 < (seconds := open_clip(source).info.seconds) < options.neutral_at:
+        message = f"There is no frame at {options.neutral_at:g} s to take as the rest."
+        raise UsageError("motion.range", message, f"Name a time from 0 to {seconds:.2f} s.")
+    if options.as_flame:
+        _own_flame(target, options)
 
 
 def _describe_video(source: Path) -> Description:
@@ -245,9 +261,10 @@ def _for_channels(motion: Motion, target: Target) -> tuple[Motion, list[str]]:
 
 
 def _own_flame(target: Target, options: RetargetOptions) -> HeadAssets:
-    """Return the target's FLAME head from the named file. Errors: UsageError, InputError `motion.other_head`."""
-    if target.head_model == "open":
-        raise UsageError("motion.not_flame", "The avatar is not on a FLAME head.", "Leave out --as flame.")
+    """Return the target's FLAME head from the named file.
+
+    Errors: UsageError `motion.needs_head`, InputError `motion.other_head`.
+    """
     if options.source_head is None:
         raise UsageError("motion.needs_head", "--as flame needs the avatar's FLAME model.", "Add --source-head FILE.")
     head = _flame(options.source_head)

@@ -11,7 +11,8 @@ somewhere below the face. What is measured:
   more than 0.4 off is kept.
 - FLAME's coefficients and jaw stay as they are: they have no floor, and trackers fit them around the person's rest.
 
-A frame that is named is taken at its word: everything there becomes 0.
+A frame that is named is taken at its word: everything there becomes 0. A take shorter than a second, such as a picture,
+does not show its rest: only its place is counted from where it is.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ FLOOR_PERCENTILE = 5
 HELD = 0.2
 WORTH_TELLING = 0.05
 LOOKS_AWAY = 0.4
+SHORTEST = 1.0
+"""Seconds of a take in which a rest is looked for."""
 MOST = 0.8
 """A control above this in a named frame: that face is not at rest."""
 NECK_ABOVE_ROOT = np.array([0.0, 0.068, 0.004])
@@ -66,6 +69,8 @@ class Rest:
 def find_rest(motion: Motion) -> Rest:
     """Measure the performer's rest over the whole take."""
     calm = calm_frames(motion)
+    if motion.times[-1] - motion.times[0] + 1 / motion.fps < SHORTEST:
+        return _unknown_rest(motion, calm)
     expr, notes = _floors(motion, calm)
     gaze = np.median(_gaze(motion)[calm], 0)
     away = np.abs(gaze) > LOOKS_AWAY
@@ -78,22 +83,38 @@ def find_rest(motion: Motion) -> Rest:
         head=_median_rotation(head[calm]),
         jaw=np.zeros(3),
         eyes=np.median(motion.eyes_pose[calm], 0),
-        place=np.median(neck_places(motion)[calm], 0),
+        place=_usual_place(motion, calm),
         notes=tuple(notes),
     )
+
+
+def _unknown_rest(motion: Motion, calm: np.ndarray) -> Rest:
+    note = f"It is shorter than {SHORTEST:g} s and does not show the performer's rest: nothing was taken off."
+    zeros = np.zeros(motion.expr.shape[1])
+    place = _usual_place(motion, calm)
+    return Rest(zeros, np.zeros(len(LOOKS)), np.zeros(3), np.zeros(3), np.zeros(6), place, (note,))
+
+
+def _usual_place(motion: Motion, calm: np.ndarray) -> Float[np.ndarray, "3"]:
+    return np.median(neck_places(motion)[calm], 0)
 
 
 def rest_at(motion: Motion, seconds: float) -> Rest:
     """Take the frame nearest to a time of the source as the rest.
 
-    Errors: UsageError `motion.not_neutral` for a face that is far from rest there.
+    Errors: UsageError `motion.range` for a time outside, `motion.not_neutral` for a face that is far from rest there.
     """
+    first, last, step = float(motion.times[0]), float(motion.times[-1]), 1 / motion.fps
+    if not first - step <= seconds <= last + step:
+        message = f"There is no frame at {seconds:g} s to take as the rest."
+        raise UsageError("motion.range", message, f"Name a time from {first:.2f} to {last:.2f} s.")
     frame = int(np.abs(motion.times - seconds).argmin())
     expr = motion.expr[frame].astype(np.float64)
     controls = np.isin(motion.expr_names, ARKIT_NAMES)
     if (expr[controls] > MOST).any():
-        name = motion.expr_names[int(np.where(controls, expr, 0).argmax())]
-        message = f"At {motion.times[frame]:.2f} s {name} is {expr.max():.2f}: that face is not at rest."
+        largest = int(np.where(controls, expr, 0).argmax())
+        shown = f"{motion.expr_names[largest]} is {expr[largest]:.2f}"
+        message = f"At {motion.times[frame]:.2f} s {shown}: that face is not at rest."
         raise UsageError("motion.not_neutral", message, "Name another time, or leave it to `auto`.")
     looks = [name in sum(LOOKS, ()) for name in motion.expr_names]
     return Rest(

@@ -137,11 +137,27 @@ def test_flame_coefficients_stay_unless_a_frame_is_named():
     np.testing.assert_allclose(named.expr, motion.expr - motion.expr[60], atol=1e-6)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 5])
-def test_the_shortest_takes(frames):
+@pytest.mark.parametrize("frames", [1, 2, 59])
+def test_a_take_that_is_too_short_to_show_its_rest_keeps_expression_and_turn(frames):
+    motion = controls_motion(np.full((frames, 52), 0.1), head=np.full((frames, 3), 0.1))
+    motion = replace(motion, translation=np.full((frames, 3), 0.3, np.float32))
+    calm, rest = calibrated(motion)
+    np.testing.assert_array_equal(calm.expr, motion.expr)
+    np.testing.assert_allclose(calm.neck_pose, 0.1, atol=1e-6)
+    assert not calm.translation.any() and "shorter than 1 s" in rest.notes[0]
+
+
+@pytest.mark.parametrize("frames", [60, 61])
+def test_a_take_of_a_second_has_a_rest(frames):
     motion = controls_motion(np.full((frames, 52), 0.1), head=np.full((frames, 3), 0.1))
     calm, _ = calibrated(motion)
     assert np.isfinite(calm.expr).all() and np.abs(calm.neck_pose).max() < 1e-6
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 10.1])
+def test_a_rest_outside_the_take_is_refused(seconds):
+    with pytest.raises(UsageError, match=r"motion\.range.*Name a time from 0\.00 to 9\.98 s\."):
+        neutral.rest_at(controls_motion(performance()), seconds)
 
 
 def test_real_takes_keep_their_performances(shared_data):

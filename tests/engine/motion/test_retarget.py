@@ -202,6 +202,8 @@ def test_a_video_is_tracked_and_then_edited_alike(tmp_path, monkeypatch, csv):
 
     module = SimpleNamespace(track=track, TrackOptions=SimpleNamespace)
     monkeypatch.setitem(__import__("sys").modules, "likeness.avatar.track", module)
+    opened = SimpleNamespace(info=SimpleNamespace(seconds=2.0))
+    monkeypatch.setattr("likeness.portrait.clip.open_clip", lambda _: opened)
     frames = []
     options = RetargetOptions(performer=2, start=0.5, neutral="at", neutral_at=0.25)
     with pytest.raises(UsageError, match=r"motion\.not_neutral"):
@@ -211,6 +213,14 @@ def test_a_video_is_tracked_and_then_edited_alike(tmp_path, monkeypatch, csv):
     assert done.motion.K is not None and told(done, "Two people")  # untouched, so that it may be laid over its video
     done = retarget(tmp_path / "clip.mp4", OPEN, on_frame=lambda *_: None)
     assert done.motion.K is None and np.abs(done.motion.neck_pose).max() < 1e-6
+    asked.clear()
+    with pytest.raises(UsageError, match=r"motion\.range: There is no frame at 9 s"):
+        retarget(tmp_path / "clip.mp4", OPEN, options=replace(options, neutral_at=9.0))
+    with pytest.raises(UsageError, match=r"motion\.not_flame"):
+        retarget(tmp_path / "clip.mp4", OPEN, options=RetargetOptions(as_flame=True))
+    with pytest.raises(UsageError, match=r"motion\.needs_head"):
+        retarget(tmp_path / "clip.mp4", FLAME, options=RetargetOptions(as_flame=True))
+    assert not asked  # refused before minutes of tracking, not after them
 
 
 def test_a_description_says_what_the_panel_shows(csv, sequence, tmp_path):
