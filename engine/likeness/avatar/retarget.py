@@ -75,36 +75,9 @@ class Retargeted:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a performance's file is."""
-
-    kind: str
-    """In words: `Live Link Face CSV`."""
-    seconds: float
-    fps: float
-    """The file's nominal rate."""
-    frames: int
-    """Of a video an estimate."""
-    holds: tuple[str, ...]
-    """What can be had of it, in words."""
-    has_sound: bool = False
-    notes: tuple[str, ...] = ()
-
-
 def target_of(avatar: Avatar) -> Target:
     """Return an avatar as a target."""
     return Target(avatar.rig.control_names, avatar.info.head_model, avatar.info.head_model_hash)
-
-
-def describe(source: Path) -> Description:
-    """Say what a file is; a video is only opened. Errors: InputError `motion.*`, `clip.*`."""
-    if not is_recording(source):
-        return _describe_video(source)
-    reading = read_recording(source)
-    motion = reading.motion
-    seconds = float(motion.times[-1] - motion.times[0]) + 1 / motion.fps
-    return Description(reading.kind, seconds, motion.fps, len(motion.times), reading.holds, notes=reading.notes)
 
 
 def retarget(
@@ -170,16 +143,6 @@ def _check_video(source: Path, target: Target, options: RetargetOptions) -> None
         raise UsageError("motion.range", message, f"Name a time from 0 to {seconds:.2f} s.")
     if options.as_flame:
         _own_flame(target, options)
-
-
-def _describe_video(source: Path) -> Description:
-    from likeness.portrait.clip import open_clip
-
-    info = open_clip(source).info
-    holds = ("a still picture",) if info.is_still else ("video to track", *(("sound",) if info.has_sound else ()))
-    kind = "Picture" if info.is_still else "Video"
-    size = f"{info.width} x {info.height}"
-    return Description(f"{kind}, {size}", info.seconds, info.fps, info.frame_count, holds, info.has_sound)
 
 
 def _on_target(

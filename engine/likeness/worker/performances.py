@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 NEUTRALS = ("auto", "at", "off")
 SMOOTHINGS = ("none", "one-euro", "savgol")
-PREVIEW_PAUSE = 1 / 15
-"""Least seconds between two frames that are sent for a preview."""
+PREVIEW_STEP = 1 / 15
+"""Least seconds of a video between two frames that are sent for a preview."""
+ROUNDING = 1e-3
+"""Seconds by which times of a file may be off."""
 
 
 class Relay(Progress, Protocol):
@@ -39,9 +41,9 @@ class Relay(Progress, Protocol):
 
 def describe(request: DescribePerformance, progress: Progress) -> PerformanceDescribed:
     """Say what a file holds. Errors: InputError `performance.unseen`, and as `describe` of the file."""
-    from likeness.avatar import retarget as verbs
+    from likeness.avatar.describe import describe as describe_file
 
-    found = verbs.describe(_seen(request.path))
+    found = describe_file(_seen(request.path))
     return PerformanceDescribed(
         request.id,
         found.kind,
@@ -98,17 +100,16 @@ def _options(request: RetargetPerformance) -> RetargetOptions:
 
 
 class _Preview:
-    """Sends provisional frames, but not more than somebody can see."""
+    """Sends provisional frames, but no more than a preview shows: many are found at once, and it plays them."""
 
     def __init__(self, id: int, relay: Relay) -> None:
         self._id, self._relay = id, relay
-        self._sent = -PREVIEW_PAUSE
+        self._next = -inf
 
     def show(self, seconds: float, controls: np.ndarray, pose: np.ndarray) -> None:
-        """Send a frame unless one has just been sent."""
-        now = time.monotonic()
-        if now - self._sent >= PREVIEW_PAUSE:
-            self._sent = now
+        """Send a frame unless one that is close before it has been sent."""
+        if seconds >= self._next:
+            self._next = seconds + PREVIEW_STEP - ROUNDING
             frame = (np.asarray(controls, np.float32), np.asarray(pose, np.float32))
             self._relay.send(FrameTracked(self._id, float(seconds), *frame))
 

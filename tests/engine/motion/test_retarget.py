@@ -12,7 +12,8 @@ from takes import HEADER, controls_motion, k, some_values, take
 
 from factories import make_avatar
 from likeness.avatar import retarget as verb
-from likeness.avatar.retarget import RetargetOptions, Target, describe, retarget, target_of
+from likeness.avatar.describe import describe
+from likeness.avatar.retarget import RetargetOptions, Target, retarget, target_of
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError, UsageError
 from likeness.contract.motion import check_motion, motion_to_bytes, write_motion
