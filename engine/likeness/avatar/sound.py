@@ -15,6 +15,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer, OutputContainer
 
 from likeness.contract.errors import InputError
+from likeness.portrait.decoding import LOCAL_ONLY
 
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 USUAL_RATE = 48000
@@ -71,7 +72,7 @@ def open_sound(path: Path | None, start: float) -> Iterator[SoundTrack | None]:
     if not path.is_file():
         raise InputError("sound.missing", f"There is no file at {path}.", "Check the path of the sound.")
     try:
-        source = av.open(str(path))
+        source = av.open(f"file:{path}", container_options=LOCAL_ONLY, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             "sound.unreadable", f"{path.name} is no sound or video that can be read here.", "Export it as .wav or .mp4."

@@ -146,6 +146,15 @@ def test_what_has_no_sound_is_refused(tmp_path):
     assert not (tmp_path / "v.mp4").exists()
 
 
+def test_sound_with_old_tags_is_read(tmp_path):
+    write_tone(tmp_path / "s.wav", 1.0)
+    title = b"INFOINAM" + (6).to_bytes(4, "little") + "déjà\0\0".encode("latin-1")
+    chunk = b"LIST" + len(title).to_bytes(4, "little") + title
+    (tmp_path / "s.wav").write_bytes((tmp_path / "s.wav").read_bytes() + chunk)
+    write_video(tmp_path / "v.mp4", frames(25), (64, 48), sound=tmp_path / "s.wav")
+    assert np.abs(heard(tmp_path / "v.mp4")[0]).max() > 0.3
+
+
 def test_a_missing_encoder_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
     with pytest.raises(MachineError, match=r"machine\.no_h264"):
