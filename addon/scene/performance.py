@@ -15,6 +15,7 @@ from mathutils import Quaternion
 
 from likeness.contract.avatar import JOINT_NAMES
 from likeness.contract.motion import Motion
+from likeness.contract.quaternions import rotvec_to_quat
 
 from ..conventions import BONE_NAMES, joint_to_bone_vectors
 from . import find
@@ -123,8 +124,7 @@ def turned(bone: PoseBone, vectors: Array[np.ndarray, "T 3"]) -> Array[np.ndarra
 
 
 def _quaternions(vectors: np.ndarray) -> np.ndarray:
-    half = np.linalg.norm(vectors, axis=1, keepdims=True) / 2
-    found = np.concatenate([np.cos(half), vectors / 2 * np.sinc(half / np.pi)], axis=1)
+    found = rotvec_to_quat(vectors)
     return found * _signs(found)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from likeness.contract.motion import Motion
+from likeness.contract.quaternions import quat_to_rotvec, rotvec_to_quat
 
 Array = Annotated
 SLACK = 1e-3
@@ -62,7 +63,7 @@ def _slerp(
     start: Array[np.ndarray, "*n 3"], end: Array[np.ndarray, "*n 3"], part: Array[np.ndarray, "*n 1"]
 ) -> Array[np.ndarray, "*n 3"]:
     """Return rotation vectors on the shortest arcs from `start` to `end`."""
-    a, b = _to_quat(start), _to_quat(end)
+    a, b = rotvec_to_quat(start), rotvec_to_quat(end)
     cosine = (a * b).sum(-1, keepdims=True)
     b = np.where(cosine < 0, -b, b)
     # Half the distance of two unit vectors: exact for small angles, where the cosine says nothing.
@@ -71,20 +72,4 @@ def _slerp(
     straight = sine < 1e-9
     safe = np.where(straight, 1, sine)
     weights = [np.where(straight, w, np.sin(w * angle) / safe) for w in (1 - part, part)]
-    return _to_rotvec(weights[0] * a + weights[1] * b)
-
-
-def _to_quat(rotvec: Array[np.ndarray, "*n 3"]) -> Array[np.ndarray, "*n 4"]:
-    """Turn rotation vectors (radians) into unit wxyz quaternions."""
-    rotvec = np.asarray(rotvec, np.float64)
-    half = np.linalg.norm(rotvec, axis=-1, keepdims=True) / 2
-    # numpy's sinc is sin(pi x) / (pi x): 1 at zero, where the axis is unknown.
-    return np.concatenate([np.cos(half), rotvec / 2 * np.sinc(half / np.pi)], -1)
-
-
-def _to_rotvec(quat: Array[np.ndarray, "*n 4"]) -> Array[np.ndarray, "*n 3"]:
-    """Turn unit wxyz quaternions into rotation vectors, radians, angles up to pi."""
-    quat = np.where(quat[..., :1] < 0, -quat, quat)
-    length = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
-    angle = 2 * np.arctan2(length, quat[..., :1])
-    return quat[..., 1:] * np.divide(angle, length, out=np.full_like(length, 2.0), where=length > 0)
+    return quat_to_rotvec(weights[0] * a + weights[1] * b)
