@@ -44,7 +44,8 @@ class ClipHead:
 
     def bases(self, frames: Frames) -> Float[np.ndarray, "T 478 3"]:
         """Return the landmarks of the neutral face in every frame."""
-        return self.base + np.einsum("ncs,ts->tnc", self.slides, turned(frames))
+        slid = turned(frames) @ self.slides.reshape(-1, 2).T
+        return self.base + slid.reshape(len(frames), -1, 3)
 
 
 @dataclass(frozen=True)
@@ -106,47 +107,73 @@ def clip_head(
     )
 
 
+def landmark_points(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478 3"]:
+    """Return where the head's landmarks are in every frame; metres, head space."""
+    moved = frames.controls @ head.directions.reshape(-1, CONTROLS).T
+    return head.bases(frames) + moved.reshape(len(frames), -1, 3)
+
+
 def landmark_pixels(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478 2"]:
     """Return where the head's landmarks are in every frame's picture."""
-    points = head.bases(frames) + np.einsum("nce,te->tnc", head.directions, frames.controls)
-    seen = np.einsum("tnc,tdc->tnd", points, frames.rotations) + frames.translations[:, None]
+    seen = landmark_points(head, frames) @ frames.rotations.transpose(0, 2, 1) + frames.translations[:, None]
     return head.focal * seen[..., :2] / seen[..., 2:] + head.center
 
 
 def facing(head: ClipHead, frames: Frames) -> Float[np.ndarray, "T 478"]:
     """Return how much each landmark counts for the way it faces, 0..1."""
-    points = np.einsum("nc,tdc->tnd", head.base, frames.rotations) + frames.translations[:, None]
-    normals = np.einsum("nc,tdc->tnd", head.normals, frames.rotations)
+    points = head.base @ frames.rotations.transpose(0, 2, 1) + frames.translations[:, None]
+    normals = head.normals @ frames.rotations.transpose(0, 2, 1)
     cosine = -(normals * points).sum(-1) / np.linalg.norm(points, axis=-1)
     return np.clip((cosine - FACING_NONE) / (FACING_FULL - FACING_NONE), 0.0, 1.0)
 
 
+def landmark_normals(
+    points: Float[np.ndarray, "478 3"],
+    head: ClipHead,
+    rotation: Float[np.ndarray, "3 3"],
+    translation: Float[np.ndarray, "3"],
+    observed: Float[np.ndarray, "478 2"],
+    weights: Float[np.ndarray, "478"],
+    jacobian: Float[np.ndarray, "956 60"],
+) -> tuple[Float[np.ndarray, "58 58"], Float[np.ndarray, "58"]]:
+    """Return one frame's J^T J and J^T r of its weighted landmarks, whose `points` are in head space.
+
+    `weights` are one over the standard deviation, 1 / pixels. `jacobian` is scratch.
+    """
+    landmark_rows(points, head.directions, head.focal, head.center, rotation, translation, observed, weights, jacobian)
+    full = jacobian.T @ jacobian
+    return full[:FRAME_COLUMNS, :FRAME_COLUMNS], full[-1, :FRAME_COLUMNS]
+
+
 @njit(cache=True, nogil=True)
 @no_type_check
-def landmark_normals(base, directions, focal, center, rotation, translation, controls, observed, weights, jacobian):
-    """Return one frame's J^T J (58, 58), J^T r (58) of its weighted landmarks; `jacobian` (956, 59) is scratch.
+def landmark_rows(points, directions, focal, center, rotation, translation, observed, weights, jacobian):
+    """Fill in the weighted derivatives of the pixels' coordinates, two rows a landmark.
 
-    `weights` are one over the standard deviation, 1 / pixels.
+    Columns: rotation 3, translation 3, one for each of the directions, log focal 1; the residuals last. `points` are
+    in head space.
     """
-    count, columns = base.shape[0], controls.shape[0] + 6
-    for i in range(count):
-        point = base[i] + directions[i] @ controls
-        turned = rotation @ point
-        x, y, z = turned[0] + translation[0], turned[1] + translation[1], turned[2] + translation[2]
-        u, v = focal * x / z, focal * y / z
-        shapes = rotation @ directions[i]
+    count = directions.shape[2]
+    for i in range(points.shape[0]):
+        turned = (
+            rotation[0, 0] * points[i, 0] + rotation[0, 1] * points[i, 1] + rotation[0, 2] * points[i, 2],
+            rotation[1, 0] * points[i, 0] + rotation[1, 1] * points[i, 1] + rotation[1, 2] * points[i, 2],
+            rotation[2, 0] * points[i, 0] + rotation[2, 1] * points[i, 1] + rotation[2, 2] * points[i, 2],
+        )
+        z = turned[2] + translation[2]
         scale = weights[i] * focal / z
         for axis in range(2):
-            row, depth = 2 * i + axis, (x if axis == 0 else y) / z
-            along = jacobian[row]
-            slope = (scale, 0.0, -scale * depth) if axis == 0 else (0.0, scale, -scale * depth)
+            place = turned[axis] + translation[axis]
+            along, depth = jacobian[2 * i + axis], -scale * place / z
+            slope = (scale, 0.0, depth) if axis == 0 else (0.0, scale, depth)
             along[0] = turned[1] * slope[2] - turned[2] * slope[1]
             along[1] = turned[2] * slope[0] - turned[0] * slope[2]
             along[2] = turned[0] * slope[1] - turned[1] * slope[0]
             along[3], along[4], along[5] = slope
-            for k in range(columns - 6):
-                along[6 + k] = scale * (shapes[axis, k] - depth * shapes[2, k])
-            found = u if axis == 0 else v
-            along[columns] = weights[i] * (found + center[axis] - observed[i, axis])
-    full = jacobian.T @ jacobian
-    return full[:columns, :columns], full[columns, :columns].copy()
+            right = scale * rotation[axis, 0] + depth * rotation[2, 0]
+            up = scale * rotation[axis, 1] + depth * rotation[2, 1]
+            ahead = scale * rotation[axis, 2] + depth * rotation[2, 2]
+            for k in range(count):
+                along[6 + k] = right * directions[i, 0, k] + up * directions[i, 1, k] + ahead * directions[i, 2, k]
+            along[6 + count] = scale * place
+            along[7 + count] = scale * place + weights[i] * (center[axis] - observed[i, axis])

@@ -8,15 +8,13 @@ Bundle Adjustment, 2000).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit
 from scipy.linalg import cho_factor, cho_solve
 
 from likeness.tracking.beliefs import Beliefs
-from likeness.tracking.clip_head import FRAME_COLUMNS, Frames
+from likeness.tracking.clip_head import FRAME_COLUMNS, Frames, landmark_rows
 from likeness.tracking.evidence import HUBER
 from likeness.tracking.parameters import LinearPoints
 from likeness.tracking.window import held_back
@@ -48,8 +46,8 @@ class ClipState:
     frames: Frames
 
     def moved(self, shared: Float[np.ndarray, "S"], steps: Float[np.ndarray, "F 58"]) -> ClipState:
-        """Take a step: shared is [log focal, betas]."""
-        return ClipState(float(self.log_focal + shared[0]), self.betas + shared[1:], self.frames.moved(steps))
+        """Take a step: shared is [betas, log focal]."""
+        return ClipState(float(self.log_focal + shared[-1]), self.betas + shared[:-1], self.frames.moved(steps))
 
 
 def fit_clip_identity(
@@ -74,13 +72,19 @@ def fit_clip_identity(
     return state
 
 
-def keyframe_pixels(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N 2"]:
-    """Return where the landmarks are."""
+def keyframe_points(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N 3"]:
+    """Return where the landmarks are; metres, head space."""
     count = len(state.betas)
-    neutral = seen.points.base + seen.points.directions[:, :, :count] @ state.betas
     shapes = seen.points.directions[:, :, count:]
-    points = neutral + np.einsum("nce,te->tnc", shapes, state.frames.controls)
-    in_camera = np.einsum("tnc,tdc->tnd", points, state.frames.rotations) + state.frames.translations[:, None]
+    moved = state.frames.controls @ shapes.reshape(-1, shapes.shape[2]).T
+    neutral = seen.points.base + seen.points.directions[:, :, :count] @ state.betas
+    return neutral + moved.reshape(len(moved), -1, 3)
+
+
+def keyframe_pixels(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N 2"]:
+    """Return where the landmarks are in the pictures."""
+    turned = keyframe_points(seen, state) @ state.frames.rotations.transpose(0, 2, 1)
+    in_camera = turned + state.frames.translations[:, None]
     return np.exp(state.log_focal) * in_camera[..., :2] / in_camera[..., 2:] + seen.center
 
 
@@ -100,7 +104,7 @@ def clip_cost(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> float:
 
 @dataclass(frozen=True)
 class Equations:
-    """Normal equations in blocks: frames, shared, and between them. S = 1 + betas."""
+    """Normal equations in blocks: frames, shared ([betas, log focal]: S of them), and between them."""
 
     frames: Float[np.ndarray, "F 58 58"]
     mixed: Float[np.ndarray, "F 58 S"]
@@ -111,17 +115,20 @@ class Equations:
 
 def clip_equations(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> Equations:
     """Linearize all terms."""
-    frames, count = state.frames, 1 + len(state.betas)
-    total = FRAME_COLUMNS + count
+    frames, count = state.frames, len(state.betas)
+    total = FRAME_COLUMNS + count + 1
     full, gradients = np.zeros((len(frames), total, total)), np.zeros((len(frames), total))
+    directions = np.roll(seen.points.directions, -count, 2)
     jacobian = np.empty((2 * len(seen.points.base), total + 1))
+    points, focal = keyframe_points(seen, state), float(np.exp(state.log_focal))
     for f in range(len(frames)):
-        full[f], gradients[f] = _keyframe_normals(
-            seen.points.base, seen.points.directions, float(np.exp(state.log_focal)), seen.center,
-            frames.rotations[f], frames.translations[f], np.concatenate([state.betas, frames.controls[f]]),
-            count - 1, seen.landmarks[f], seen.weights[f], jacobian,
+        landmark_rows(
+            points[f], directions, focal, seen.center, frames.rotations[f], frames.translations[f],
+            seen.landmarks[f], seen.weights[f], jacobian,
         )  # fmt: skip
-    control, betas = np.arange(6, FRAME_COLUMNS), np.arange(1, count)
+        product = jacobian.T @ jacobian
+        full[f], gradients[f] = product[:total, :total], product[total, :total]
+    control, betas = np.arange(6, FRAME_COLUMNS), np.arange(count)
     full[:, control, control] += 1 / beliefs.deviations**2
     gradients[:, 6:FRAME_COLUMNS] += (frames.controls + beliefs.shift) / beliefs.deviations**2
     depth, variance = frames.translations[:, 2], DISTANCE_DEVIATION**2 * len(frames)
@@ -129,7 +136,7 @@ def clip_equations(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> Equat
     gradients[:, 5] += np.log(depth / DISTANCE) / (depth * variance)
     shared, shared_gradient = full[:, FRAME_COLUMNS:, FRAME_COLUMNS:].sum(0), gradients[:, FRAME_COLUMNS:].sum(0)
     shared[betas, betas] += 1
-    shared_gradient[1:] += state.betas
+    shared_gradient[:-1] += state.betas
     return Equations(
         frames=full[:, :FRAME_COLUMNS, :FRAME_COLUMNS],
         mixed=full[:, :FRAME_COLUMNS, FRAME_COLUMNS:],
@@ -161,35 +168,3 @@ def _damped(blocks: Float[np.ndarray, "F N N"], damping: float) -> Float[np.ndar
     rows = np.arange(blocks.shape[1])
     damped[:, rows, rows] = damped[:, rows, rows] * (1 + damping) + 1e-9
     return damped
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _keyframe_normals(
-    base, directions, focal, center, rotation, translation, coefficients, betas, observed, weights, jacobian
-):
-    """Return J^T J and J^T r with columns [rotation 3, translation 3, controls 52, log focal 1, betas]."""
-    count = base.shape[0]
-    controls = coefficients.shape[0] - betas
-    total = 7 + coefficients.shape[0]
-    for i in range(count):
-        turned = rotation @ (base[i] + directions[i] @ coefficients)
-        x, y, z = turned[0] + translation[0], turned[1] + translation[1], turned[2] + translation[2]
-        shapes = rotation @ directions[i]
-        scale = weights[i] * focal / z
-        for axis in range(2):
-            along, place = jacobian[2 * i + axis], (x if axis == 0 else y)
-            depth = place / z
-            slope = (scale, 0.0, -scale * depth) if axis == 0 else (0.0, scale, -scale * depth)
-            along[0] = turned[1] * slope[2] - turned[2] * slope[1]
-            along[1] = turned[2] * slope[0] - turned[0] * slope[2]
-            along[2] = turned[0] * slope[1] - turned[1] * slope[0]
-            along[3], along[4], along[5] = slope
-            for k in range(controls):
-                along[6 + k] = scale * (shapes[axis, betas + k] - depth * shapes[2, betas + k])
-            along[6 + controls] = scale * place
-            for k in range(betas):
-                along[7 + controls + k] = scale * (shapes[axis, k] - depth * shapes[2, k])
-            along[total] = scale * place + weights[i] * (center[axis] - observed[i, axis])
-    full = jacobian.T @ jacobian
-    return full[:total, :total], full[total, :total].copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from likeness.tracking.clip_head import ClipHead, Frames, turned
+from likeness.tracking.clip_head import ClipHead, Frames, landmark_points, turned
 from likeness.tracking.landmarks import IRISES
 from likeness.tracking.window import Observations, landmark_weights_in
 
@@ -28,8 +28,8 @@ def fit_offsets(
     placed = head.moved_by(offsets)
     weights = landmark_weights_in(placed, seen, frames)
     weights *= np.sqrt(min(1.0, FRAMES_WORTH / max(np.count_nonzero(seen.weights), 1)))
-    points = placed.bases(frames) + np.einsum("nce,te->tnc", placed.directions, frames.controls)
-    x, y, z = np.moveaxis(np.einsum("tnc,tdc->tnd", points, frames.rotations) + frames.translations[:, None], -1, 0)
+    turned_points = landmark_points(placed, frames) @ frames.rotations.transpose(0, 2, 1)
+    x, y, z = np.moveaxis(turned_points + frames.translations[:, None], -1, 0)
     off = placed.focal * np.stack([x / z, y / z], -1) + placed.center - seen.landmarks
     zero = np.zeros_like(z)
     slope = np.stack([np.stack([zero + 1, zero, -x / z], -1), np.stack([zero, zero + 1, -y / z], -1)], -2)

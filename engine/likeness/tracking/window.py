@@ -20,6 +20,7 @@ from likeness.tracking.clip_head import (
     facing,
     landmark_normals,
     landmark_pixels,
+    landmark_points,
 )
 from likeness.tracking.evidence import HUBER
 from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
@@ -106,13 +107,12 @@ def frame_equations(
     """Return each frame's own J^T J and J^T r: landmarks and priors."""
     count = len(frames)
     blocks, gradients = np.zeros((count, FRAME_COLUMNS, FRAME_COLUMNS)), np.zeros((count, FRAME_COLUMNS))
-    scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 1))
-    bases = head.bases(frames)
+    scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 2))
+    points = landmark_points(head, frames)
     for t in np.flatnonzero(seen.weights > 0):
         blocks[t], gradients[t] = landmark_normals(
-            bases[t], head.directions, head.focal, head.center, frames.rotations[t], frames.translations[t],
-            frames.controls[t], seen.landmarks[t], weights[t], scratch,
-        )  # fmt: skip
+            points[t], head, frames.rotations[t], frames.translations[t], seen.landmarks[t], weights[t], scratch
+        )
     control = np.arange(6, FRAME_COLUMNS)
     blocks[:, control, control] += 1 / beliefs.deviations**2
     gradients[:, 6:] += (frames.controls + beliefs.shift) / beliefs.deviations**2
