@@ -14,9 +14,6 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.types import Object
 
-from likeness.contract.messages import FrameTracked
-from likeness.contract.motion import Motion
-
 from .live.packets import LivePacket
 from .live.receiver import Received, Receiver, own_address
 from .live.shaping import Shaping, packet_to_motion
@@ -118,7 +115,7 @@ def look() -> None:
     if latest is not None and latest is not current.shown:
         current.shown = latest
         if latest.packet.seen:
-            current.preview.show(_frame(packet_to_motion(latest.packet, shaping())))
+            current.preview.show(packet_to_motion(latest.packet, shaping()))
 
 
 def shaping() -> Shaping:
@@ -170,11 +167,6 @@ def put_back() -> None:
 def _settings() -> tuple[bool, bool]:
     settings = bpy.context.window_manager.likeness_live
     return settings.mirror, settings.head
-
-
-def _frame(motion: Motion) -> FrameTracked:
-    """Return a motion's first frame as one that the engine would send."""
-    return FrameTracked(id=0, seconds=0.0, controls=motion.expr[0], pose=motion.pose[0])
 
 
 def _count() -> None:

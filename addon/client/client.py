@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +18,7 @@ from .failures import readable, stopped
 from .line import Line
 
 T = TypeVar("T")
+MOST_FRAMES = 600
 RESULTS = tuple(ANSWERS.values())
 LAST = (*RESULTS, JobFailed, JobCancelled)
 """What ends a job."""
@@ -49,8 +51,8 @@ class Job(Generic[T]):
         self.id = id
         self.stage = ""
         self.fraction = 0.0
-        self.frame: FrameTracked | None = None
-        """The newest of the frames that came on the way."""
+        self.frames: deque[FrameTracked] = deque(maxlen=MOST_FRAMES)
+        """Frames that came on the way, until somebody takes them; the oldest give way to more."""
         self.result: T | None = None
         self.error: LikenessError | None = None
         self.cancelled = False
@@ -180,7 +182,7 @@ def _tell(job: Job, message: object) -> None:
     if isinstance(message, JobProgress):
         job.stage, job.fraction = message.stage, message.fraction
     elif isinstance(message, FrameTracked):
-        job.frame = message
+        job.frames.append(message)
     elif isinstance(message, JobFailed):
         job.end(error=LikenessError(message.code, readable(message.message), readable(message.remedy)))
     elif isinstance(message, JobCancelled):

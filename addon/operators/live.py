@@ -12,7 +12,7 @@ from bpy.types import Context, Event, Operator
 from likeness.contract.errors import InputError, LikenessError, MachineError
 from likeness.contract.failures import as_likeness_error
 
-from .. import receiving
+from .. import receiving, session
 from ..live.receiver import LOOPBACK, read_address
 from ..live_properties import LiveProperties
 from ..receiving import Recorded
@@ -22,6 +22,7 @@ from ..scene.keys import current_frame
 from ..scene.performance import Bounds
 from ..scene.placing import Choices, Done, put_on
 from .expression import AvatarOperator
+from .receive_performance import Receiving
 
 OFFLINE = MachineError(
     "live.offline",
@@ -47,6 +48,9 @@ class Receive(AvatarOperator, Operator):
         """Ask for one at a time and for an avatar."""
         if receiving.current is not None:
             cls.poll_message_set("A live performance is being received already")
+            return False
+        if isinstance(session.work, Receiving):
+            cls.poll_message_set("A performance is being imported: wait for it, or cancel it")
             return False
         return super().poll(context)
 

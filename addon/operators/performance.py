@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, FileHandler, Menu, Object, Operator, Scene
 
@@ -14,7 +16,7 @@ from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
 from likeness.contract.messages import PerformanceDescribed, RetargetPerformance
 
-from .. import performances, session
+from .. import performances, receiving, session
 from ..performance_properties import OPTIONS, REGIONS, PerformanceOptions
 from ..photo import shown
 from ..scene import bake, find
@@ -25,7 +27,7 @@ from ..scene.placing import Choices, Done, put_on, rate
 from ..scene.preview import Preview
 from ..scene.sound import add_sound
 from .maker import HIDDEN
-from .receive_performance import Receiving, receive
+from .receive_performance import Playback, Receiving, motion_of, receive
 from .work import BUSY, Waiter
 
 RECORDINGS = (".csv", ".json", ".npz")
@@ -49,7 +51,10 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Ask for an active avatar, and for one thing at a time."""
+        """Ask for an active avatar that nothing else moves, and for one thing at a time."""
+        if receiving.current is not None:
+            cls.poll_message_set("A live performance is being received: stop it first")
+            return False
         if find.active_avatar(context) is None:
             cls.poll_message_set("Select an avatar first")
             return False
@@ -90,24 +95,29 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
 
     def modal(self, context: Context, event: Event) -> set[str]:
         """Wait as others do, and show the frames that are found meanwhile."""
+        if bpy.app.is_job_running("RENDER"):  # it reads what would be written here
+            return {"PASS_THROUGH"}
         if event.type == "TIMER" and not self.work.done:
-            self.preview.show(self.work.frame)
+            due = self.playback.take(self.work.frames, time.monotonic())
+            if due is not None:
+                self.work.preview.show(motion_of(due))
         return super().modal(context, event)
 
     def cancel(self, context: Context) -> None:
         """End with the window or the file."""
-        self.preview.put_back()
+        if hasattr(self, "work"):  # the one that only browses has none
+            self.work.preview.put_back()
         super().cancel(context)
 
     def conclude(self, context: Context, work: Receiving) -> set[str]:
         """Put the performance on the avatar."""
-        self.preview.put_back()
+        work.preview.put_back()
         ended = self.without_result(work)
         if ended:
             return ended
         performances.remember(self.filepath, work.result.described)
         try:
-            done = put_on(context.scene, self._avatar(), work.result.motion, self.choices)
+            done = put_on(context.scene, _avatar(work), work.result.motion, self.choices)
         except Exception as error:  # what Blender refuses has no class of its own
             return self.failed(as_likeness_error(error))
         notes = (*work.result.notes, *done.notes, *self._add_sound(context.scene, work.result.described, done))
@@ -134,15 +144,9 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
         mesh = find.active_avatar(context)
         self.choices = self._choices(context)
         bake.check(mesh, self.choices.placement)
-        self.preview = Preview(mesh, head_motion=self.head_motion)
         request, client = self._request(mesh), session.client()
-        return Receiving(lambda work: receive(work, client, request))
-
-    def _avatar(self) -> Object:
-        mesh = self.preview.mesh
-        if mesh is None:
-            raise InputError("performance.gone", "The avatar is no longer there.", "Import onto another one.")
-        return mesh
+        self.playback = Playback()
+        return Receiving(lambda work: receive(work, client, request), Preview(mesh, head_motion=self.head_motion))
 
     def _choices(self, context: Context) -> Choices:
         """Return where it goes, by the playhead of now."""
@@ -201,6 +205,13 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
         self.report({"INFO"}, shown(summary))
 
 
+def _avatar(work: Receiving) -> Object:
+    mesh = work.preview.mesh
+    if mesh is None:
+        raise InputError("performance.gone", "The avatar is no longer there.", "Import onto another one.")
+    return mesh
+
+
 class DismissReport(Operator):
     """Hide what is told of the last import"""
 
@@ -235,17 +246,26 @@ def _in_import_menu(self: Menu, _context: Context) -> None:
     ).browsing = True
 
 
+@persistent
+def _save_begins(*_: object) -> None:
+    """A file is saved: it holds the pose before; the next frame shows the performance again."""
+    if isinstance(session.work, Receiving):
+        session.work.preview.put_back()
+
+
 CLASSES = (ImportPerformance, DismissReport, PerformanceDrop)
 _register, _unregister = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register() -> None:
-    """Register the operators and the menu's entry."""
+    """Register the operators and the menu's entry, and watch over saving."""
     _register()
+    bpy.app.handlers.save_pre.append(_save_begins)
     bpy.types.TOPBAR_MT_file_import.append(_in_import_menu)
 
 
 def unregister() -> None:
     """Take them away."""
+    bpy.app.handlers.save_pre.remove(_save_begins)
     bpy.types.TOPBAR_MT_file_import.remove(_in_import_menu)
     _unregister()

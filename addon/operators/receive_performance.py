@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
+from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import LikenessError
 from likeness.contract.messages import (
     DescribePerformance,
@@ -16,6 +21,7 @@ from likeness.contract.messages import (
 from likeness.contract.motion import Motion, motion_from_bytes
 
 from ..client import EngineClient, EngineState, Job
+from ..scene.preview import Preview
 from .work import Work
 
 STAGES = {
@@ -27,6 +33,8 @@ STAGES = {
 }
 """What the engine's stages are called here, and the part of a video's whole that each takes."""
 PAUSE = 0.05
+GAP = 1.0
+"""Seconds without a frame after which playback goes on at once: frames were left out."""
 T = TypeVar("T")
 
 
@@ -40,9 +48,32 @@ class Received:
 
 
 class Receiving(Work[Received]):
-    """The engine at work on a file, with the newest frame that it has found."""
+    """The engine at work on a file, with the frames that it has found and that nobody has taken yet."""
 
-    frame: FrameTracked | None = None
+    def __init__(self, do: Callable[[Receiving], Received], preview: Preview) -> None:
+        """Start; `preview` is to show the frames."""
+        self.frames: deque[FrameTracked] = deque()
+        self.preview = preview
+        super().__init__(do)
+
+
+class Playback:
+    """Frames at the video's own speed: the engine finds many at once, then none for a while."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        """When the video's second 0 would have been shown; None while there is nothing to show."""
+
+    def take(self, frames: deque[FrameTracked], now: float) -> FrameTracked | None:
+        """Take the frames that are due at a time (seconds), and return the last of them; None if none is."""
+        if frames and (self._began is None or frames[0].seconds > now - self._began + GAP):
+            self._began = now - frames[0].seconds
+        due = None
+        while frames and frames[0].seconds <= now - self._began:
+            due = frames.popleft()
+        if not frames:
+            self._began = None
+        return due
 
 
 def receive(work: Receiving, client: EngineClient, request: RetargetPerformance) -> Received:
@@ -61,7 +92,7 @@ def _wait(work: Receiving, client: EngineClient, job: Job[T]) -> T:
     while not job.wait(PAUSE):
         if work.cancelled:
             client.cancel(job)
-        work.frame = job.frame
+        work.frames = job.frames
         if client.status.state == EngineState.STARTING:
             work.stage = "Starting the engine"
         else:
@@ -70,6 +101,25 @@ def _wait(work: Receiving, client: EngineClient, job: Job[T]) -> T:
     if job.error:
         raise in_blenders_words(job.error)
     return job.result
+
+
+def motion_of(frame: FrameTracked) -> Motion:
+    """Return a frame as a performance."""
+    pose = frame.pose.astype(np.float32)
+    return Motion(
+        times=np.zeros(1),
+        expr=frame.controls[None].astype(np.float32),
+        rotation=pose[None, 0],
+        neck_pose=pose[None, 1],
+        jaw_pose=pose[None, 2],
+        eyes_pose=pose[3:].reshape(1, 6),
+        translation=np.zeros((1, 3), np.float32),
+        observed=np.ones(1, np.uint8),
+        fps=1.0,
+        head_model="open",
+        head_model_hash="",
+        expr_names=ARKIT_NAMES,
+    )
 
 
 def in_blenders_words(error: LikenessError) -> LikenessError:

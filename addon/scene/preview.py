@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
-import numpy as np
 from bpy.types import Object
 
-from likeness.contract.arkit import ARKIT_NAMES
-from likeness.contract.messages import FrameTracked
 from likeness.contract.motion import Motion
 
 from . import find
@@ -22,7 +21,7 @@ class Preview:
         self._mesh_id = mesh.session_uid
         self._head_motion = head_motion
         self._before: dict[str, tuple[float, ...]] = {}
-        self._shown: FrameTracked | None = None
+        self._shown: Motion | None = None
         self._frame = 0.0
 
     @property
@@ -31,15 +30,15 @@ class Preview:
         found = (each for each in bpy.data.objects if each.session_uid == self._mesh_id)
         return next((each for each in found if find.is_avatar(each)), None)
 
-    def show(self, frame: FrameTracked | None) -> None:
-        """Let the avatar do what a frame says, unless it does."""
+    def show(self, motion: Motion) -> None:
+        """Let the avatar do what a performance begins with."""
         mesh = self.mesh
-        if frame is None or frame is self._shown or mesh is None:
+        if mesh is None:
             return
         if self._shown is None:
             self._frame = current_frame(bpy.context.scene)
-        self._shown = frame
-        for part in parts_of(mesh, _motion(frame), head_motion=self._head_motion):
+        self._shown = motion
+        for part in parts_of(mesh, motion, head_motion=self._head_motion):
             self._before.setdefault(_name(part.channel), part.channel.values())
             _set(part.channel, part.values[0])
 
@@ -48,7 +47,7 @@ class Preview:
         mesh = self.mesh
         if self._shown is None or mesh is None:
             return
-        for part in parts_of(mesh, _motion(self._shown), head_motion=self._head_motion):
+        for part in parts_of(mesh, self._shown, head_motion=self._head_motion):
             if _name(part.channel) in self._before:
                 _set(part.channel, self._before[_name(part.channel)])
         scene = bpy.context.scene
@@ -58,27 +57,9 @@ class Preview:
         self._before.clear()
 
 
-def _motion(frame: FrameTracked) -> Motion:
-    pose = frame.pose.astype(np.float32)
-    return Motion(
-        times=np.zeros(1),
-        expr=frame.controls[None].astype(np.float32),
-        rotation=pose[None, 0],
-        neck_pose=pose[None, 1],
-        jaw_pose=pose[None, 2],
-        eyes_pose=pose[3:].reshape(1, 6),
-        translation=np.zeros((1, 3), np.float32),
-        observed=np.ones(1, np.uint8),
-        fps=1.0,
-        head_model="open",
-        head_model_hash="",
-        expr_names=ARKIT_NAMES,
-    )
-
-
 def _name(channel: Channel) -> str:
     return f"{channel.struct.name} {channel.prop}"
 
 
-def _set(channel: Channel, values: np.ndarray | tuple[float, ...]) -> None:
+def _set(channel: Channel, values: Sequence[float]) -> None:
     setattr(channel.struct, channel.prop, values[0] if len(values) == 1 else values)

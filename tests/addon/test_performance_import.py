@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import sys
 import time
 import wave
+from collections import deque
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 from addon.operators.performance import ImportPerformance
-from addon.operators.receive_performance import Receiving, receive
+from addon.operators.receive_performance import Playback, Receiving, motion_of, receive
 from addon.operators.work import Work
 from addon.scene import actions
 from addon.scene.find import armature_of
@@ -25,6 +27,7 @@ from scene_parts import add, lively_avatar
 from addon import performances, session
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.messages import FrameTracked, RetargetPerformance
+from likeness.contract.motion import Motion
 
 ENGINE = Path(__file__).with_name("performing_engine.py")
 AVATAR = lively_avatar()
@@ -152,7 +155,8 @@ def test_one_undo_step_takes_it_back(mesh, take):
 
 def receiving(take: Path) -> Receiving:
     client = session.client()
-    return Receiving(lambda work: receive(work, client, request(take)))
+    preview = Preview(bpy.data.objects["Ada"], head_motion=True)
+    return Receiving(lambda work: receive(work, client, request(take)), preview)
 
 
 def choose_in_the_browser(take: Path, monkeypatch: pytest.MonkeyPatch, meanwhile=int, **options) -> set[str]:
@@ -192,18 +196,15 @@ def test_the_file_browsers_choice_fails_with_one_report(take, monkeypatch):
 
 def test_the_frames_on_the_way_are_handed_on(take, monkeypatch):
     use_engine(monkeypatch, "frames")
-    work, seen = receiving(take), []
-    while not work.wait(0.02):
-        seen.append(work.frame)
-    assert work.error is None and len(work.result.motion.times) == 121
-    frames = [frame for frame in seen if frame is not None]
-    assert frames and frames[0].controls.shape == (52,)
+    work = receiving(take)
+    assert work.wait(20) and work.error is None and len(work.result.motion.times) == 121
+    assert [frame.controls.shape for frame in work.frames] == [(52,)]
 
 
 def test_a_cancelled_import_ends_at_once(take, monkeypatch):
     use_engine(monkeypatch, "wait")
     work = receiving(take)
-    while work.frame is None:
+    while not work.frames:
         assert not work.wait(0.02), work.error
     work.cancel()
     assert work.done and work.result is None
@@ -213,6 +214,69 @@ def request(path: Path) -> RetargetPerformance:
     plain = {"start": 0.0, "end": None, "fps": None, "source_head": None, "neutral": "off", "neutral_at": 0.0}
     plain |= {"smoothing": "none", "strength": 0.5, "mirror": False, "head_motion": True, "performer": None}
     return RetargetPerformance(0, str(path), NAMES, "open", "", regions=(), gains=(), **plain)
+
+
+def still(value: float, turned: float = 0.0, seconds: float = 0.0) -> Motion:
+    return motion_of(frame_at(seconds, value, turned))
+
+
+def frame_at(seconds: float, value: float = 0.0, turned: float = 0.0) -> FrameTracked:
+    return FrameTracked(1, seconds, np.full(52, value, np.float32), np.full((5, 3), turned, np.float32))
+
+
+def test_frames_found_at_once_are_played_at_the_videos_speed():
+    playback, frames = Playback(), deque(frame_at(5 + number / 15) for number in range(30))
+    shown = [playback.take(frames, 100 + number / 10) for number in range(19)]
+    assert [each.seconds for each in shown[:3]] == pytest.approx([5, 5 + 1 / 15, 5.2])
+    assert all(abs(each.seconds - 5 - number / 10) <= 1 / 15 + 1e-6 for number, each in enumerate(shown))
+    assert playback.take(frames, 102).seconds == 5 + 29 / 15 and playback.take(frames, 103) is None
+    frames.extend(frame_at(7 + number / 15) for number in range(3))
+    assert playback.take(frames, 110).seconds == 7, "what is found later is played from its beginning"
+    frames.clear()
+    frames.extend([frame_at(60), frame_at(61)])
+    assert playback.take(frames, 110.1).seconds == 60, "after a gap it goes on at once"
+
+
+def test_a_file_that_is_saved_meanwhile_holds_the_pose_before(mesh, take, monkeypatch, tmp_path):
+    use_engine(monkeypatch, "wait")
+    jaw = mesh.data.shape_keys.key_blocks["jawOpen"]
+    jaw.value = 0.25
+    work = receiving(take)
+    session.begin(work)
+    work.preview.show(still(0.75))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"), copy=True)
+    assert jaw.value == 0.25
+    work.preview.show(still(0.5))
+    assert jaw.value == 0.5
+    work.cancel()
+    session.end()
+
+
+def test_one_avatar_is_not_moved_by_two(mesh, take, monkeypatch):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    bpy.context.window_manager.likeness_live.port = port
+    assert bpy.ops.likeness.receive() == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="stop it first"):
+        bring(take)
+    bpy.ops.likeness.stop_receiving()
+    use_engine(monkeypatch, "wait")
+    work = receiving(take)
+    session.begin(work)
+    with pytest.raises(RuntimeError, match="being imported"):
+        bpy.ops.likeness.receive()
+    work.cancel()
+    session.end()
+
+
+def test_a_file_browser_that_is_closed_leaves_without_an_error(take, monkeypatch):
+    def close(operator, context):
+        operator.cancel(context)
+        return {"CANCELLED"}
+
+    monkeypatch.setattr(ImportPerformance, "execute", close)
+    assert bring(take) == {"CANCELLED"}
 
 
 def state(mesh) -> list:
@@ -230,11 +294,10 @@ def test_a_preview_is_seen_and_put_back(mesh, mode):
     mesh.data.shape_keys.key_blocks["jawOpen"].value = 0.3
     before = state(mesh)
     preview = Preview(mesh, head_motion=True)
-    frame = FrameTracked(1, 0.0, np.full(52, 0.5, np.float32), np.full((5, 3), 0.25, np.float32))
-    preview.show(frame)
+    preview.show(still(0.5, turned=0.25))
     assert all(mesh.data.shape_keys.key_blocks[name].value == 0.5 for name in ARKIT_NAMES)
     assert state(mesh) != before
-    preview.show(FrameTracked(1, 0.1, np.full(52, 0.25, np.float32), np.zeros((5, 3), np.float32)))
+    preview.show(still(0.25))
     preview.put_back()
     assert state(mesh)[0] == before[0]
     for now, then in zip(state(mesh)[1], before[1], strict=True):
@@ -248,7 +311,7 @@ def test_a_preview_leaves_the_animation_of_the_frame_that_is_shown_then(mesh):
         key.keyframe_insert("value", frame=frame)
     bpy.context.scene.frame_set(1)
     preview = Preview(mesh, head_motion=True)
-    preview.show(FrameTracked(1, 0.0, np.full(52, 0.75, np.float32), np.zeros((5, 3), np.float32)))
+    preview.show(still(0.75))
     bpy.context.scene.frame_set(11)
     preview.put_back()
     bpy.context.view_layer.update()
@@ -257,7 +320,7 @@ def test_a_preview_leaves_the_animation_of_the_frame_that_is_shown_then(mesh):
 
 def test_a_preview_survives_the_avatars_end(mesh):
     preview = Preview(mesh, head_motion=True)
-    preview.show(FrameTracked(1, 0.0, np.full(52, 0.5, np.float32), np.zeros((5, 3), np.float32)))
+    preview.show(still(0.5))
     bpy.data.objects.remove(mesh)
     preview.put_back()
 

@@ -13,7 +13,7 @@ from likeness.contract.errors import LikenessError
 from likeness.contract.messages import DescribePerformance, FrameTracked, RetargetPerformance
 from likeness.contract.motion import motion_from_bytes
 from likeness.worker.jobs import JOBS
-from likeness.worker.performances import PREVIEW_PAUSE, _Preview, describe, retarget
+from likeness.worker.performances import _Preview, describe, retarget
 
 REQUEST = RetargetPerformance(
     id=7, path="", control_names=ARKIT_NAMES, head_model="open", head_model_hash="0" * 64, start=0.0, end=None,
@@ -108,17 +108,14 @@ def test_a_remote_engines_person_hears_where_the_file_has_to_be():
         describe(DescribePerformance(1, "/home/me/take.mov"), Listening())
 
 
-def test_frames_on_the_way_are_sent_but_not_more_than_can_be_seen(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr("likeness.worker.performances.time.monotonic", lambda: clock[0])
+@pytest.mark.parametrize("fps, step", [(60, 4), (30, 2), (15, 1), (10, 1)])
+def test_frames_on_the_way_are_sent_but_not_more_than_are_shown(fps, step):
     listening = Listening()
     preview = _Preview(7, listening)
     for frame in range(100):
-        clock[0] = frame / 100
-        preview.show(frame / 50, np.full(52, 0.5), np.zeros((5, 3)))
-    assert 1 / PREVIEW_PAUSE * 0.8 <= len(listening.sent) <= 1 / PREVIEW_PAUSE + 1
+        preview.show(frame / fps, np.full(52, 0.5), np.zeros((5, 3)))
+    assert [each.seconds for each in listening.sent] == [frame / fps for frame in range(0, 100, step)]
     assert all(isinstance(each, FrameTracked) and each.id == 7 for each in listening.sent)
-    assert listening.sent[0].controls.dtype == np.float32 and listening.sent[0].pose.shape == (5, 3)
 
 
 def test_the_jobs_are_known():
