@@ -60,7 +60,8 @@ class SightingFile:
             raise _unwritable(error, folder) from error
 
     def write_header(self, **values: Any) -> None:
-        """Add to the header, and put it in the folder whole."""
+        """Add to the header, and put it in the folder whole, after the frames that it may call all there are."""
+        self._flush()
         self.header |= values
         if self._folder is not None:
             with atomic_write(self._folder / HEADER) as temporary:
@@ -92,17 +93,24 @@ class SightingFile:
             raise _unwritable(error, self._folder) from error
 
     def _map(self, file: BinaryIO, kind: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-        file.flush()
+        self._flush()
         if not self.count:
             return np.zeros(shape, kind)
         return np.memmap(file, kind, "r", shape=shape)
+
+    def _flush(self) -> None:
+        try:
+            self._frames.flush()
+            self._meshes.flush()
+        except OSError as error:
+            raise _unwritable(error, self._folder) from error
 
     def _stored_header(self) -> dict[str, Any]:
         """Return the folder's header if it belongs to this job, else nothing."""
         try:
             stored = json.loads((self._folder / HEADER).read_text())
             return stored if stored.pop("key") == self._key else {}
-        except (FileNotFoundError, ValueError, KeyError, AttributeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
 

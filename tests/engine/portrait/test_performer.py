@@ -12,6 +12,7 @@ from likeness.contract.errors import InputError, UsageError
 from likeness.contract.progress import Cancelled
 from likeness.portrait.clip import open_clip
 from likeness.portrait.performer import follow_performer
+from likeness.portrait.sighting_file import FRAME, SightingFile
 
 SHARP = {"crf": "12", "preset": "veryfast"}
 EYES = (33, 263)
@@ -200,6 +201,19 @@ def test_a_finished_spool_is_read_and_another_job_begins_anew(tmp_path):
     assert len(part.times) == 5
     (tmp_path / "spool" / "sightings.json").write_text("{ not json")
     assert len(follow_performer(clip, spool=tmp_path / "spool").times) == 12
+
+
+def test_a_spool_calls_itself_whole_only_when_its_frames_are_on_the_disk(tmp_path):
+    file = SightingFile(tmp_path, {})
+    file.append(np.zeros((), FRAME), np.zeros((478, 2)))
+    file.write_header(done=True)  # and then the machine stops
+    again = SightingFile(tmp_path, {})
+    assert again.header["done"] and again.count == 1
+
+
+def test_a_header_of_something_else_is_begun_anew(tmp_path):
+    (tmp_path / "sightings.json").write_text("[1, 2]")
+    assert SightingFile(tmp_path, {}).header == {}
 
 
 def test_a_spool_that_cannot_be_is_refused(tmp_path):
