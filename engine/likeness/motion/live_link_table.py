@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,17 +53,19 @@ class Columns:
 
 def read_table(data: bytes, name: str) -> Table:
     """Parse a file; `name` is for messages. Errors: InputError `motion.*`."""
-    text = _text(data, name)
-    header, _, body = text.partition("\n")
+    lines = _lines(data, name)
+    header = next((line for line in lines if line.strip()), "")
+    if not header:
+        raise InputError("motion.empty", f"{name} is empty.", "Record the take again, or choose another file.")
     separator = max(",;\t", key=header.count)
     if separator == ";":
-        body = body.replace(",", ".")
+        lines = (line.replace(",", ".") for line in lines)
     columns = _columns([cell.strip() for cell in header.split(separator)], name)
     when_at, places = columns.timecode, list(columns.places.values())
     nothing = [math.nan] * len(places)
     seconds, frames, values, skipped, marked = array("d"), array("d"), array("d"), 0, False
     try:
-        for row in csv.reader(body.split("\n"), delimiter=separator):
+        for row in csv.reader(lines, delimiter=separator):
             if not any(row):
                 continue
             when = timecode.parse(row[when_at]) if when_at < len(row) else None
@@ -81,23 +85,18 @@ def read_table(data: bytes, name: str) -> Table:
         reason = f"none of its {skipped} rows has a timecode" if skipped else "it holds no frames, only a header"
         raise InputError("motion.empty", f"{name}: {reason}.", "Record the take again, or choose another file.")
     table = np.full((len(seconds), len(KNOWN)), np.nan)
-    table[:, [KNOWN.index(known) for known in columns.places]] = np.array(values).reshape(len(seconds), -1)
+    table[:, [KNOWN.index(known) for known in columns.places]] = np.frombuffer(values).reshape(len(seconds), -1)
     missing = [known for known in KNOWN if known not in columns.places]
     return Table(np.array(seconds), np.array(frames), table, marked, missing, columns.extra, skipped)
 
 
-def _text(data: bytes, name: str) -> str:
+def _lines(data: bytes, name: str) -> Iterator[str]:
+    """Yield the lines as they are asked for, so that an hour's text is not in memory several times."""
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
+        yield from io.TextIOWrapper(io.BytesIO(data), "utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise unreadable(name, "it is not text", EXPORT_AGAIN) from error
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.lstrip("\n")
-    if not text.strip():
-        raise InputError("motion.empty", f"{name} is empty.", "Record the take again, or choose another file.")
-    return text
 
 
 def _columns(header: list[str], name: str) -> Columns:
