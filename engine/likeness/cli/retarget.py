@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--mirror", action="store_true", help="left and right change places")
     parser.add_argument("--smooth", choices=("none", "one-euro", "savgol"), default="none", help="default: none")
     parser.add_argument(
-        "--strength", type=_strength, default=(0.5, {}), metavar="0.5[,eyes=0.1,...]", help="of --smooth, by region too"
+        "--strength", type=_strength, metavar="0.5[,eyes=0.1,...]", help="of --smooth, by region too; default: 0.5"
     )
     parser.add_argument("--no-head", dest="head_motion", action="store_false", help="the head holds still")
     parser.add_argument("--performer", type=arguments.count, metavar="N", help="in a video; 1 is the leftmost")
@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
         raise UsageError("usage", f"{options.output} does not end in .npz.", "Name the motion OUT.npz.")
     if options.end is not None and options.end <= options.start:
         raise UsageError("usage", "The range ends before it starts.", "Give --end a later time than --start.")
+    if options.strength is not None and options.smooth == "none":
+        raise UsageError("usage", "--strength does nothing by itself.", "Add --smooth one-euro or --smooth savgol.")
     if options.output.exists() and options.source.exists() and options.output.samefile(options.source):
         raise UsageError("usage", f"{options.output} is the source itself.", "Name another file with -o.")
     ensure_writable(options.output)
@@ -78,7 +80,7 @@ def _retarget(options: argparse.Namespace) -> Retargeted:
     avatar = read_avatar(options.avatar)
     from likeness.avatar.retarget import RetargetOptions, retarget, target_of
 
-    strength, strengths = options.strength
+    strength, strengths = options.strength or (0.5, {})
     at = isinstance(options.neutral, float)
     chosen = RetargetOptions(
         start=options.start,

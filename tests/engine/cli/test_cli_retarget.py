@@ -68,6 +68,7 @@ def test_every_option_arrives(capsys, tmp_path, avatar, recording):
         ["--smooth", "more"],
         ["--strength", "2"],
         ["--strength", "0.5,ears=1"],
+        ["--strength", "0.3"],
         ["--fps", "0"],
         ["--as", "faceware"],
     ],
