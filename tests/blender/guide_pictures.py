@@ -82,7 +82,7 @@ def _take_performance(blender: Blender, photo: Path, folder: Path) -> None:
     avatar, take, motion, film = (folder / name for name in ("astronaut.likeness", "take.csv", "take.npz", "film.mp4"))
     write_take(take)
     _likeness("create", photo, "-o", avatar, "--device", "cpu")
-    _likeness("retarget", take, "--avatar", avatar, "-o", motion, "--start", "0.2")  # for what the preview shows
+    _likeness("retarget", take, "--avatar", avatar, "-o", motion)
     _likeness("render", avatar, "-o", film, "--motion", motion, "--background", "portrait")
     script, inputs = HERE / "guide_performance_window.py", [avatar, take, film]
     _keep(run_script(blender, script, folder, inputs, limit=900, engine=ROOT / ".venv"))
