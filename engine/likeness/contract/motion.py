@@ -22,6 +22,7 @@ Array = Annotated
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 1 << 30
 MAX_FPS = 1000.0
+MAKE_AGAIN = "Make it from its source with likeness track or likeness retarget."
 
 
 @dataclass(frozen=True)
@@ -177,4 +178,4 @@ def _read_text(stored: np.ndarray) -> str:
 
 
 def _damaged(name: str, reason: str) -> InputError:
-    return InputError("motion.damaged", f"{name} cannot be read: {reason}.", "Make it again from its source.")
+    return InputError("motion.damaged", f"{name} cannot be read: {reason}.", MAKE_AGAIN)
