@@ -118,14 +118,16 @@ def motion_from_bytes(data: bytes, name: str) -> Motion:
     except InputError as error:
         raise _damaged(name, error.message.rstrip(".")) from error
     version = stored.get("schema_version")
-    if version is None or version.size != 1:
+    if version is None or version.size != 1 or not np.isfinite(version).all():
         raise _damaged(name, "Likeness did not write it")
-    if int(version) > SCHEMA_VERSION:
+    if version.reshape(()) > SCHEMA_VERSION:
         raise InputError("motion.too_new", f"{name} comes from a newer Likeness.", "Install the newest version.")
     try:
-        motion = _motion(stored)
+        # Numbers that do not fit are found by the check; NumPy need not warn of them besides.
+        with np.errstate(all="ignore"):
+            motion = _motion(stored)
         check_motion(motion)
-    except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise _damaged(name, str(error).rstrip(".")) from error
     return motion
 
