@@ -71,14 +71,14 @@ def _import() -> Iterator[float]:
 
 
 def _track() -> Iterator[float]:
-    """Import a film; take the picture when the avatar speaks as the person in it."""
+    """Import a film; take the picture when the avatar does what the person in it does."""
     bpy.context.scene.frame_set(1)
     panel = bpy.context.window_manager.likeness_performance
     panel.filepath = FILM
     yield from _until(lambda: _module("performances").look(FILM) is not None)
     _start_import()
     controls = bpy.context.object.data.shape_keys.key_blocks
-    yield from _until(lambda: controls["jawOpen"].value > 0.25)
+    yield from _until(lambda: controls["mouthSmileLeft"].value > 0.4 or controls["browInnerUp"].value > 0.6)
     inside.picture("tracking")
     yield from _until(_idle)
 
