@@ -22,9 +22,12 @@ def add_layer(
     """
     data = owner.animation_data_create()
     notes = _push_down(undo, data)
-    if is_additive:
+    is_lowest = not actions.strip_paths(owner)
+    if is_additive or not is_lowest:
         _add_base(undo, owner, f"{action.name} Base", channels)
     strip = _add_strip(undo, data, owner, action, action.name)
+    if not is_lowest:  # as Blender has it: only the lowest holds its first frame, any other would hide what is earlier
+        strip.extrapolation = "HOLD_FORWARD"
     if is_additive:
         strip.extrapolation = "NOTHING"
         # Combine adds as Add does, but turns quaternions; a control's default in Blender 5 is no rest for it.
@@ -52,7 +55,7 @@ def _push_down(undo: ExitStack, data: AnimData) -> list[str]:
 
 
 def _add_base(undo: ExitStack, owner: ID, name: str, channels: Sequence[Channel]) -> None:
-    """Hold what nothing animates as it is now: below an additive strip Blender would put the properties' defaults."""
+    """Hold what nothing animates as it is now: where no strip says anything Blender puts the properties' defaults."""
     known = actions.strip_paths(owner)
     bare = [channel for channel in channels if channel.path not in known]
     if not bare:

@@ -267,14 +267,30 @@ def test_a_strip_plays_over_what_is_there_and_the_active_action_goes_below():
     notes = put(mesh, motion, "STRIP", start=12.5)
     assert len(notes) == 2 and former.name in notes[0]
     assert key.animation_data.action is None
-    below, above = key.animation_data.nla_tracks
-    assert below.strips[0].action == former and above.name == "Take"
+    below, base, above = key.animation_data.nla_tracks
+    assert below.strips[0].action == former and (base.name, above.name) == ("Take Base", "Take")
     for sample in (0, 3, 50, 120):
         go_to(frames_of(motion, start=12.5)[sample])
         values = control_values(mesh)
         np.testing.assert_allclose([values[name] for name in ARKIT_NAMES], within(motion, sample), atol=1e-4)
     if actions.SLOTTED:
         assert above.strips[0].action == rig.animation_data.nla_tracks[-1].strips[0].action
+
+
+def test_before_a_second_strip_the_first_one_is_seen():
+    mesh, first, second = add(AVATAR), take(), take(seed=5)
+    keys = mesh.data.shape_keys.key_blocks
+    put(mesh, replace(first, expr=first.expr * (np.array(NAMES) != "jawOpen")), "STRIP")
+    keys["jawOpen"].value = 0.2
+    put(mesh, second, "STRIP", start=200.0)
+    for motion, start, jaw in ((first, START, 0.2), (second, 200.0, None)):
+        for sample in (0, 50, 120):
+            go_to(frames_of(motion, start=start)[sample])
+            assert keys["mouthFunnel"].value == pytest.approx(motion.expr[sample, NAMES.index("mouthFunnel")], abs=1e-4)
+            wanted = motion.expr[sample, NAMES.index("jawOpen")] if jaw is None else jaw
+            assert keys["jawOpen"].value == pytest.approx(wanted, abs=1e-4)
+    go_to(900)
+    assert keys["mouthFunnel"].value == pytest.approx(second.expr[-1, NAMES.index("mouthFunnel")], abs=1e-4)
 
 
 def within(motion, sample: int) -> np.ndarray:
