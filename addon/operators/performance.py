@@ -14,10 +14,10 @@ from bpy.types import Context, Event, FileHandler, Menu, Object, Operator, Scene
 
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.failures import as_likeness_error
-from likeness.contract.messages import PerformanceDescribed, RetargetPerformance
+from likeness.contract.messages import PerformanceDescribed
 
 from .. import performances, receiving, session
-from ..performance_properties import OPTIONS, REGIONS, PerformanceOptions
+from ..performance_properties import OPTIONS, PerformanceOptions
 from ..photo import shown
 from ..scene import bake, find
 from ..scene.bake import Placement
@@ -27,7 +27,7 @@ from ..scene.placing import Choices, Done, put_on, rate
 from ..scene.preview import Preview
 from ..scene.sound import add_sound
 from .maker import HIDDEN
-from .receive_performance import Playback, Receiving, motion_of, receive
+from .receive_performance import Playback, Receiving, motion_of, receive, request_for
 from .work import BUSY, Waiter
 
 RECORDINGS = (".csv", ".json", ".npz")
@@ -144,7 +144,7 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
         mesh = find.active_avatar(context)
         self.choices = self._choices(context)
         bake.check(mesh, self.choices.placement)
-        request, client = self._request(mesh), session.client()
+        request, client = request_for(self, mesh), session.client()
         self.playback = Playback()
         return Receiving(lambda work: receive(work, client, request), Preview(mesh, head_motion=self.head_motion))
 
@@ -165,36 +165,14 @@ class ImportPerformance(PerformanceOptions, Waiter, Operator):
             bounds=Bounds(self.bound, self.angle) if self.reduce else None,
         )
 
-    def _request(self, mesh: Object) -> RetargetPerformance:
-        """Ask for the motion. A gain that is not 1 is sent, the others are the engine's."""
-        gains = {region: getattr(self, f"gain_{region}") for region in REGIONS}
-        gains = {region: gain for region, gain in gains.items() if gain != 1}
-        return RetargetPerformance(
-            id=0,
-            path=bpy.path.abspath(self.filepath),
-            control_names=tuple(key.name for key in find.controls(mesh)),
-            head_model=mesh.likeness.head_model,
-            head_model_hash=mesh.likeness.head_model_hash,
-            start=self.start,
-            end=self.end or None,
-            fps=self.fps or None,
-            source_head=bpy.path.abspath(self.source_head) if self.source_head else None,
-            neutral=self.neutral,
-            neutral_at=self.neutral_at,
-            smoothing=self.smoothing,
-            strength=self.strength,
-            mirror=self.mirror,
-            head_motion=self.head_motion,
-            regions=tuple(gains),
-            gains=tuple(gains.values()),
-            performer=self.performer or None,
-        )
-
     def _add_sound(self, scene: Scene, described: PerformanceDescribed, done: Done) -> list[str]:
         if not (self.sound and described.has_sound):
             return []
         path, zero = Path(bpy.path.abspath(self.filepath)), self.choices.frame - self.start * rate(scene)
-        told = add_sound(scene, path, zero=zero, first=done.first, last=done.last)
+        try:
+            told = add_sound(scene, path, zero=zero, first=done.first, last=done.last)
+        except Exception as error:  # the keys are there: whatever it is, it is told beside them
+            told = f"The sound was left out: {as_likeness_error(error).message}"
         return [told] if told else []
 
     def _tell(self, summary: str, notes: Sequence[str]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import bpy
 import numpy as np
+from bpy.types import Object
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import LikenessError
@@ -21,6 +23,8 @@ from likeness.contract.messages import (
 from likeness.contract.motion import Motion, motion_from_bytes
 
 from ..client import EngineClient, EngineState, Job
+from ..performance_properties import REGIONS, PerformanceOptions
+from ..scene import find
 from ..scene.preview import Preview
 from .work import Work
 
@@ -74,6 +78,32 @@ class Playback:
         if not frames:
             self._began = None
         return due
+
+
+def request_for(options: PerformanceOptions, mesh: Object) -> RetargetPerformance:
+    """Ask for the motion. A gain that is not 1 is sent, the others are the engine's."""
+    gains = {region: getattr(options, f"gain_{region}") for region in REGIONS}
+    gains = {region: gain for region, gain in gains.items() if gain != 1}
+    return RetargetPerformance(
+        id=0,
+        path=bpy.path.abspath(options.filepath),
+        control_names=tuple(key.name for key in find.controls(mesh)),
+        head_model=mesh.likeness.head_model,
+        head_model_hash=mesh.likeness.head_model_hash,
+        start=options.start,
+        end=options.end or None,
+        fps=options.fps or None,
+        source_head=bpy.path.abspath(options.source_head) if options.source_head else None,
+        neutral=options.neutral,
+        neutral_at=options.neutral_at,
+        smoothing=options.smoothing,
+        strength=options.strength,
+        mirror=options.mirror,
+        head_motion=options.head_motion,
+        regions=tuple(gains),
+        gains=tuple(gains.values()),
+        performer=options.performer or None,
+    )
 
 
 def receive(work: Receiving, client: EngineClient, request: RetargetPerformance) -> Received:

@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from addon.operators import performance as operators
 from addon.operators.performance import ImportPerformance
 from addon.operators.receive_performance import Playback, Receiving, motion_of, receive
 from addon.operators.work import Work
@@ -438,8 +439,19 @@ def test_the_sound_lies_where_the_performance_lies(take, monkeypatch, start, fra
     assert strip.channel == 4 and strip.sound.filepath == str(take)
     assert strip.frame_final_start == frame and strip.frame_final_end == frame + 2 * 24 + 1
     assert strip.frame_start == pytest.approx(frame - start * 24)
+    assert bring(take, use_current_frame=False, frame=frame, start=start) == {"FINISHED"}
+    assert len([each for each in strips if each.type == "SOUND"]) == 1, "the same is not heard twice"
+    assert bring(take, use_current_frame=False, frame=frame + 9, start=start) == {"FINISHED"}
+    assert len([each for each in strips if each.type == "SOUND"]) == 2
     assert bring(take, sound=False) == {"FINISHED"}
-    assert len([each for each in strips if each.type == "SOUND"]) == 1
+    assert len([each for each in strips if each.type == "SOUND"]) == 2
+
+
+def test_sound_that_blender_refuses_is_told_beside_the_keys(mesh, take, monkeypatch):
+    use_engine(monkeypatch, "sound")
+    monkeypatch.setattr(operators, "add_sound", lambda *_, **__: 1 / 0)
+    assert bring(take) == {"FINISHED"} and mesh.data.shape_keys.animation_data.action.name == "take"
+    assert any("The sound was left out" in sentence for sentence in performances.report)
 
 
 def test_sound_that_this_machine_does_not_have_is_told(mesh, tmp_path, monkeypatch):

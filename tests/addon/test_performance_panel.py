@@ -9,6 +9,7 @@ import pytest
 from addon.operators.receive_performance import Receiving
 from addon.panels import performance as panels
 from addon.performance_properties import OPTIONS
+from addon.scene.preview import Preview
 from render_parts import whole_addon
 from scene_parts import add
 
@@ -134,7 +135,7 @@ def test_a_punch_in_begins_with_the_frames_that_are_played(options):
 
 
 def test_progress_and_what_came_of_it_are_told(monkeypatch, options):
-    work = Receiving(lambda work: work.wait(5))
+    work = Receiving(lambda work: work.wait(5), Preview(bpy.data.objects["Ada"], head_motion=True))
     work.stage, work.fraction = "Following the face", 0.25
     session.begin(work)
     try:
