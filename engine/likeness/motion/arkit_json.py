@@ -22,8 +22,17 @@ from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES, arkit_name
 from likeness.contract.errors import InputError
-from likeness.contract.motion import MAX_FPS
-from likeness.motion.reading import Reading, check_rate, filled, listed, nominal_rate, open_motion, unreadable
+from likeness.motion.reading import (
+    MAX_MAGNITUDE,
+    Reading,
+    check_rate,
+    filled,
+    listed,
+    nominal_rate,
+    open_motion,
+    own_rate,
+    unreadable,
+)
 
 MAX_FRAMES = 1 << 20
 MAX_NAMES = 1024
@@ -91,7 +100,7 @@ def _parse(data: bytes, name: str) -> Any:
 def _rows(content: Any, name: str) -> tuple[list[dict[str, Any]], list[Any] | None, float | None]:
     """Return each frame's controls by the file's own names, the frames' times if they have them, and the rate."""
     whole = content if isinstance(content, dict) else {}
-    rate = _positive(_first(whole, RATES))
+    rate = own_rate(_number(_first(whole, RATES)))
     names = _first(whole, NAMES)
     frames = whole.get("weightMat") if "weightMat" in whole else _first(whole, FRAMES)
     frames = content if isinstance(content, list) else frames
@@ -140,7 +149,8 @@ def _table(rows: list[dict[str, Any]]) -> tuple[Float[np.ndarray, "T 52"], set[s
                 place[label] = None if known is None else ARKIT_NAMES.index(known)
             index = place.get(label)
             if index is not None:
-                row[index] = _number(value)
+                number = _number(value)
+                row[index] = number if abs(number) < MAX_MAGNITUDE else math.nan
     unknown = {label for label, index in place.items() if index is None and not label.startswith("_")}
     return values, unknown, np.isfinite(values).any(0)
 
@@ -181,8 +191,3 @@ def _number(value: Any) -> float:
     except OverflowError:
         return math.nan
     return number if math.isfinite(number) and abs(number) < 1e30 else math.nan
-
-
-def _positive(value: Any) -> float | None:
-    number = _number(value)
-    return number if 0 < number <= MAX_FPS else None

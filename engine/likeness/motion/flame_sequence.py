@@ -17,12 +17,11 @@ import numpy as np
 from likeness.contract.errors import InputError
 from likeness.contract.motion import ARRAYS, Motion, motion_from_bytes
 from likeness.contract.safe_npz import read_npz
-from likeness.motion.reading import Reading, listed, read_bytes, unreadable
+from likeness.motion.reading import MAX_MAGNITUDE, Reading, listed, own_rate, read_bytes, unreadable
 
 DEFAULT_FPS = 25.0
 MAX_FRAMES = 1 << 18
 MAX_COEFFICIENTS = 400
-MAX_MAGNITUDE = 1e4
 ROWS = {name: row for name, row in ARRAYS.items() if name not in ("times", "observed")}
 NOT_READ = ("shape", "static_offset", "dynamic_offset")
 FRAME_BYTES = 1 << 24
@@ -111,8 +110,7 @@ def _rows(arrays: dict[str, np.ndarray], row: str, frames: int, name: str) -> np
 
 def _own_rate(arrays: dict[str, np.ndarray]) -> float | None:
     rate = arrays.get("fps")
-    sound = rate is not None and rate.size == 1 and 0 < float(rate.reshape(())) <= 1000
-    return float(rate.reshape(())) if sound else None
+    return own_rate(float(rate.reshape(()))) if rate is not None and rate.size == 1 else None
 
 
 def _notes(arrays: dict[str, np.ndarray]) -> list[str]:

@@ -23,7 +23,16 @@ from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import InputError
 from likeness.motion import timecode
 from likeness.motion.live_link_table import Table, read_table
-from likeness.motion.reading import GAP, Reading, check_rate, filled, listed, nominal_rate, open_motion
+from likeness.motion.reading import (
+    GAP,
+    MAX_MAGNITUDE,
+    Reading,
+    check_rate,
+    filled,
+    listed,
+    nominal_rate,
+    open_motion,
+)
 
 LOOKS = tuple(index for index, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook"))
 NO_FACE = 0.5
@@ -42,7 +51,7 @@ def read_live_link(data: bytes, name: str) -> Reading:
     times = when[rows] - when[rows[0]]
     check_rate(times, name)
     values = table.values[rows]
-    known = np.isfinite(values)
+    known = np.abs(values) < MAX_MAGNITUDE
     seen = _seen(known[:, : len(ARKIT_NAMES)])
     if not seen.any():
         raise InputError("motion.empty", f"{name} shows no face in any frame.", "Record the take again.")

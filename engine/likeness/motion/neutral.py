@@ -119,7 +119,7 @@ def rest_at(motion: Motion, seconds: float) -> Rest:
     looks = [name in sum(LOOKS, ()) for name in motion.expr_names]
     return Rest(
         expr=np.where(looks, 0, expr),
-        gaze=_gaze(motion)[frame],
+        gaze=np.clip(_gaze(motion)[frame], -MOST, MOST),
         head=head_rotations(motion)[frame],
         jaw=motion.jaw_pose[frame].astype(np.float64),
         eyes=motion.eyes_pose[frame].astype(np.float64),

@@ -13,6 +13,9 @@ from likeness.contract.errors import InputError
 from likeness.contract.motion import MAX_FPS, Motion
 
 MAX_FILE_BYTES = 1 << 29
+MIN_FPS = 0.01
+MAX_MAGNITUDE = 1e4
+"""Of controls, coefficients, radians and metres; what is larger is damage."""
 GAP = 1.5
 """Of the usual step: longer ones have lost frames."""
 COMMON_RATES = (12.0, 15.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 90.0, 100.0, 120.0, 240.0)
@@ -87,7 +90,12 @@ def nominal_rate(times: Float[np.ndarray, "T"], fallback: float) -> float:
     # Their mean: many recorders round times to milliseconds, so that single steps at 30 a second are 33 or 34 ms.
     measured = 1 / float(steps[steps < GAP * np.median(steps)].mean())
     nearest = min(COMMON_RATES, key=lambda rate: abs(rate - measured))
-    return nearest if abs(nearest - measured) < 0.01 * nearest else min(round(measured, 3), MAX_FPS)
+    return nearest if abs(nearest - measured) < 0.01 * nearest else float(np.clip(round(measured, 3), MIN_FPS, MAX_FPS))
+
+
+def own_rate(value: float) -> float | None:
+    """Return a rate that a file states, None where it makes no sense."""
+    return value if MIN_FPS <= value <= MAX_FPS else None
 
 
 def check_rate(times: Float[np.ndarray, "T"], name: str) -> None:

@@ -87,6 +87,20 @@ def test_without_times_and_rate_the_named_rate_counts():
     assert told(read(frames), "taken as 30 frames a second")
 
 
+def test_numbers_that_cannot_be_are_filled_like_missing_ones():
+    reading = read({"fps": 60, "jawOpen": [0.2, 1e20, 0.4], "browInnerUp": [0.0, 0.0, 0.0]})
+    np.testing.assert_allclose(reading.motion.expr[:, k("jawOpen")], [0.2, 0.3, 0.4])
+
+
+@pytest.mark.parametrize("rate", [0, -30, 1e-300, 1e9, "30", None])
+def test_a_rate_that_cannot_be_is_none(rate):
+    assert told(read({"fps": rate, "jawOpen": [0.1, 0.2]}), "neither times nor rate")
+
+
+def test_frames_hours_apart_have_some_rate():
+    assert read([{"time": t, "jawOpen": 0.1} for t in (0, 1e25)]).motion.fps > 0
+
+
 def test_percents_are_told():
     reading = read({"fps": 60, "jawOpen": [0, 50, 100]})
     np.testing.assert_allclose(reading.motion.expr[:, k("jawOpen")], [0, 0.5, 1])

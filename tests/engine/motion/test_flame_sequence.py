@@ -54,6 +54,8 @@ def test_the_rate_may_be_named_or_stand_in_the_file(tmp_path):
     path = save(tmp_path / "a.npz", vhap())
     assert read_flame_sequence(path, 30.0).motion.times[1] == pytest.approx(1 / 30)
     assert read_flame_sequence(save(path, vhap(fps=np.float64(50)))).motion.fps == 50
+    for wrong in (0.0, 1e-300, 1e9, np.nan):
+        assert read_flame_sequence(save(path, vhap(fps=np.float64(wrong)))).motion.fps == 25
 
 
 def test_a_folder_of_frames_is_the_sequence(tmp_path):

@@ -148,13 +148,13 @@ def test_extra_columns_are_listed():
 def test_empty_and_wrong_cells_are_filled_from_their_neighbours():
     values = np.linspace(0, 1, 11)[:, None] * np.ones(61)
     lines = take(values).decode().splitlines()
-    for row, cell in ((3, ""), (4, "NaN"), (5, "oops"), (6, "inf")):
+    for row, cell in ((3, ""), (4, "NaN"), (5, "oops"), (6, "inf"), (7, "1e39")):
         cells = lines[row].split(",")
         cells[2 + k("jawOpen")] = cell
         lines[row] = ",".join(cells)
     reading = read("\n".join(lines).encode())
     np.testing.assert_allclose(reading.motion.expr[:, k("jawOpen")], values[:, 0], atol=1e-6)
-    assert told(reading, "4 empty cells") and reading.motion.observed.all()
+    assert told(reading, "5 empty cells") and reading.motion.observed.all()
 
 
 def test_frames_without_a_face_are_gaps_that_are_filled_and_told():

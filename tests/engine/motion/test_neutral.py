@@ -123,6 +123,13 @@ def test_a_named_frame_becomes_zero():
     assert (motion.expr >= 0).all()
 
 
+def test_gaze_below_zero_in_a_named_frame_leaves_numbers():
+    shown = performance()
+    shown[:, k("eyeLookInLeft")] = -1.0
+    motion = controls_motion(shown)
+    assert np.isfinite(neutral.relative(motion, neutral.rest_at(motion, 0.0)).expr).all()
+
+
 def test_a_frame_in_the_middle_of_a_blink_is_no_rest():
     with pytest.raises(UsageError, match=r"motion\.not_neutral: At 1\.70 s eyeBlink.* is 1\.00"):
         neutral.rest_at(controls_motion(performance()), 1.7)
