@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.arkit import ARKIT_NAMES, mirrored_name
 from likeness.contract.motion import Motion
 
 from .packets import LivePacket
@@ -16,16 +16,7 @@ from .rotations import relative_to
 Array = Annotated
 LEAST_RANGE = 0.1
 """What is left above a control's rest counts as at least so much, lest noise becomes a grimace."""
-
-
-def _other_side(name: str) -> str:
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(side):
-            return name.removesuffix(side) + other
-    return name
-
-
-_MIRRORED = np.array([ARKIT_NAMES.index(_other_side(name)) for name in ARKIT_NAMES])
+_MIRRORED = np.array([ARKIT_NAMES.index(mirrored_name(name)) for name in ARKIT_NAMES])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Object, Panel, PoseBone, ShapeKey, UILayout
 
+from likeness.contract.arkit import mirrored_name
+
 from ..operators.expression import DIRECTION_ITEMS, ITEM_OF_GROUP
 from ..scene import expressions, find, head_bones, presets
 from ..scene.preset_table import PRESETS
@@ -94,7 +96,7 @@ def _draw_controls(layout: UILayout, mesh: Object, search: str) -> None:
     """Draw the groups; while something is searched for, only rows that match, and every group open."""
     keys = {key.name: key for key in find.controls(mesh)}
     found = {name for name in keys if expressions.matches(name, search)}
-    found |= {expressions.mirrored_name(name) for name in found}
+    found |= {mirrored_name(name) for name in found}
     for group in expressions.GROUPS:
         members = [name for name in keys if name in found and expressions.group_of(name) == group]
         body = _draw_group(layout, group, searching=bool(search)) if members else None

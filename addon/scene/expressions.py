@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from bpy.types import Object
 
+from likeness.contract.arkit import mirrored_name
 from likeness.contract.errors import InputError
 
 from . import find
@@ -72,15 +73,6 @@ def rows(names: Iterable[str]) -> list[ControlRow]:
 def side_of(name: str) -> str:
     """Return Left, Right or an empty string."""
     return next((side for side in ("Left", "Right") if name.endswith(side)), "")
-
-
-def mirrored_name(name: str) -> str:
-    """Return the control that does the same on the other side; what has no side is its own mirror image.
-
-    ARKit's names follow the eye: eyeLookInLeft (towards the nose) is seen in a mirror as eyeLookInRight.
-    """
-    other = {"Left": "Right", "Right": "Left", "": ""}[side_of(name)]
-    return _without_side(name) + other
 
 
 def mirrored(values: Mapping[str, float], direction: Direction) -> Values:

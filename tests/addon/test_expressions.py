@@ -11,7 +11,7 @@ from faces import PORTRAIT, bone, control, empty_file, make_face
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.arkit import ARKIT_NAMES, mirrored_name
 from likeness.contract.errors import InputError
 
 DIRECTIONS = ("SWAP", "LEFT_TO_RIGHT", "RIGHT_TO_LEFT")
@@ -66,7 +66,7 @@ def test_a_one_sided_mirror_makes_the_sides_alike_and_is_done_once(values, direc
     once = expressions.mirrored(values, direction)
     assert expressions.mirrored(once, direction) == once
     sides = [name for name in ARKIT_NAMES if expressions.side_of(name) and name not in expressions.WHOLE_FACE]
-    assert all(once[name] == once[expressions.mirrored_name(name)] for name in sides)
+    assert all(once[name] == once[mirrored_name(name)] for name in sides)
     assert all(once[name] == values[name] for name in values if name not in sides)
 
 

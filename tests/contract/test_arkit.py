@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.contract.arkit import ARKIT_NAMES, arkit_name
+from likeness.contract.arkit import ARKIT_NAMES, arkit_name, mirrored_name
 
 
 def live_link(name: str) -> str:
@@ -48,3 +48,10 @@ def test_other_words_are_none(text):
 @given(st.text())
 def test_any_text_is_a_name_or_none(text):
     assert arkit_name(text) in (None, *ARKIT_NAMES)
+
+
+def test_the_mirror_exchanges_sides_alone():
+    assert mirrored_name("eyeLookInLeft") == "eyeLookInRight" and mirrored_name("jawRight") == "jawLeft"
+    assert all(mirrored_name(mirrored_name(name)) == name for name in ARKIT_NAMES)
+    without = [name for name in ARKIT_NAMES if mirrored_name(name) == name]
+    assert without == [name for name in ARKIT_NAMES if "Left" not in name and "Right" not in name]

@@ -35,3 +35,14 @@ def arkit_name(spelling: str) -> str | None:
     """
     letters = re.sub(r"(?<=[a-z])_?([LR])$", lambda side: {"L": "left", "R": "right"}[side[1]], spelling.strip())
     return _BY_LETTERS.get(letters.replace("_", "").lower())
+
+
+def mirrored_name(control: str) -> str:
+    """Return the control that does the same on the other side; what has no side is its own mirror image.
+
+    ARKit's names follow the eye: eyeLookInLeft (towards the nose) is seen in a mirror as eyeLookInRight.
+    """
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if control.endswith(side):
+            return control.removesuffix(side) + other
+    return control

@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 import numpy as np
 from jaxtyping import Float
 
+from likeness.contract.arkit import mirrored_name
 from likeness.contract.errors import UsageError
 from likeness.contract.motion import ARRAYS, Motion
-from likeness.motion.regions import COEFFICIENTS, mirrored_name, region_of
+from likeness.motion.regions import COEFFICIENTS, region_of
 
 KNEE = 0.8
 """Where a control that is made larger begins to bend, so that it comes near 1 but keeps its shape."""

@@ -23,12 +23,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
-from likeness.contract.arkit import ARKIT_NAMES
+from likeness.contract.arkit import ARKIT_NAMES, mirrored_name
 from likeness.contract.errors import UsageError
 from likeness.contract.motion import Motion
 from likeness.motion.edit import without_camera
 from likeness.motion.reading import listed
-from likeness.motion.regions import COEFFICIENTS, mirrored_name, region_of
+from likeness.motion.regions import COEFFICIENTS, region_of
 
 CALM = 0.5
 FLOOR_PERCENTILE = 5

@@ -18,20 +18,8 @@ _BY_BEGINNING = {
 }
 """The first that fits counts. mouthClose takes back at the lips what jawOpen opens, so that it goes with the jaw."""
 COEFFICIENTS = "coefficients"
-SIDES = {"Left": "Right", "Right": "Left"}
 
 
 def region_of(channel: str) -> str:
     """Return a channel's region, `coefficients` for those that belong to none."""
     return next((region for begin, region in _BY_BEGINNING.items() if channel.startswith(begin)), COEFFICIENTS)
-
-
-def mirrored_name(channel: str) -> str:
-    """Return the channel that does the same on the other side; what has no side is its own mirror image.
-
-    ARKit's names follow the eye: eyeLookInLeft (towards the nose) is seen in a mirror as eyeLookInRight.
-    """
-    for side, other in SIDES.items():
-        if channel.endswith(side):
-            return channel.removesuffix(side) + other
-    return channel

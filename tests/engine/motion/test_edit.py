@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,7 @@ from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.errors import UsageError
 from likeness.contract.motion import Motion, check_motion
 from likeness.motion import edit
-from likeness.motion.regions import REGIONS, mirrored_name, region_of
-
-RULE = ("side_of", "mirrored_name", "_without_side")
+from likeness.motion.regions import REGIONS, region_of
 
 
 def some_motion(frames: int = 20) -> Motion:
@@ -82,15 +78,6 @@ def test_turns_are_reflected(rotvec):
 def test_the_eyes_change_places():
     motion, image = some_motion(), edit.mirrored(some_motion())
     np.testing.assert_array_equal(image.eyes_pose[:, :3], motion.eyes_pose[:, 3:] * [1, -1, -1])
-
-
-def test_the_addon_mirrors_by_the_same_names():
-    # expressions.py needs Blender, so that its rule is taken out of its source.
-    text = (Path(__file__).parents[3] / "addon" / "scene" / "expressions.py").read_text()
-    functions = [node for node in ast.parse(text).body if getattr(node, "name", "") in RULE]
-    rule: dict = {}
-    exec(compile(ast.Module(functions, []), "expressions.py", "exec"), rule)
-    assert [rule["mirrored_name"](name) for name in ARKIT_NAMES] == [mirrored_name(name) for name in ARKIT_NAMES]
 
 
 def test_gains_scale_their_region_alone():
