@@ -40,7 +40,10 @@ def run(options: argparse.Namespace) -> None:
     """Track the video, write the performance, and say where it is."""
     from likeness.contract.atomic import ensure_writable
     from likeness.contract.motion import write_motion
+    from likeness.motion.sources import SUFFIXES
 
+    if options.video.suffix.lower() in SUFFIXES:
+        raise UsageError("usage", f"{options.video.name} is no video.", "`likeness retarget` takes recorded performances.")
     output = options.output or Path(options.video.name).with_suffix(".npz")
     if output.suffix.lower() != ".npz":
         raise UsageError("usage", f"{output} does not end in .npz.", "Name the performance MOTION.npz.")

@@ -41,3 +41,9 @@ def test_a_clip_that_is_not_there(tmp_path, capfd) -> None:
     assert main(["track", str(tmp_path / "no.mp4"), "-o", str(tmp_path / "out.npz")]) == 3
     assert "clip.missing" in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["take.csv", "take.NPZ"])
+def test_a_recording_is_for_another_command(tmp_path, capfd, name) -> None:
+    assert main(["track", str(tmp_path / name), "-o", str(tmp_path / "out.npz")]) == 2
+    assert "likeness retarget" in capfd.readouterr().err
