@@ -32,7 +32,8 @@ STAGES = {
     "read": ("Reading the file", 0.0, 0.0),
     "following the face": ("Following the face", 0.0, 0.6),
     "identity": ("Fitting the head", 0.6, 0.65),
-    "frames": ("Fitting every frame", 0.65, 1.0),
+    "frames": ("Fitting every frame", 0.65, 0.85),
+    "pictures": ("Comparing the pictures", 0.85, 1.0),
     "retarget": ("Retargeting", 1.0, 1.0),
 }
 """What the engine's stages are called here, and the part of a video's whole that each takes."""

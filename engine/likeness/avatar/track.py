@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
+from likeness.avatar.head_patch import head_patch
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar
 from likeness.contract.errors import InputError
@@ -17,12 +19,14 @@ from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.model import load_open_head
 from likeness.portrait.clip import Clip, open_clip
 from likeness.portrait.performer import Sightings, follow_performer
-from likeness.tracking.body import body_patch, follow_body, reference_frame
+from likeness.tracking.body import BodyPatch, body_patch, follow_body, reference_frame
 from likeness.tracking.clip_head import Frames
 from likeness.tracking.flame import cached_landmarks
-from likeness.tracking.sequence import KnownHead, SequenceFit, arkit_shapes, track_sightings
+from likeness.tracking.photometric import HeadPatch, PoseEvidence, compare, no_evidence
+from likeness.tracking.sequence import KnownHead, SequenceFit, arkit_shapes, track_sightings, with_pictures
 from likeness.tracking.staging import stage
 
+OTHER_COLORS = "The avatar's colours do not match the film; its picture was not used."
 OnFrame = Callable[[float, Float[np.ndarray, "52"], Float[np.ndarray, "5 3"]], None]
 
 
@@ -83,8 +87,14 @@ def track(
     fit = track_sightings(
         sightings, load_open_head(), known, progress=progress, on_frames=preview if on_frame else None
     )
-    bodies = _follow_body(clip, options, sightings, fit, avatar)
-    return Tracked(to_motion(sightings, fit, bodies), tuple(sightings.notes))
+    patch = head_patch(avatar) if avatar else None
+    bodies, pictured = _watch(clip, options, sightings, fit, avatar, patch, progress)
+    notes = tuple(sightings.notes)
+    if pictured.same_person:
+        fit = with_pictures(sightings, fit, pictured)
+    elif patch:
+        notes += (OTHER_COLORS,)
+    return Tracked(to_motion(sightings, fit, bodies), notes)
 
 
 def known_head(avatar: Avatar) -> KnownHead:
@@ -102,29 +112,62 @@ def known_head(avatar: Avatar) -> KnownHead:
         shapes=arkit_shapes(rig.shapedirs[: rig.head_vertices], rig.control_names),
         joints=rig.joints,
         of_performer=True,
+        focal=float(avatar.view.K[0, 0]),
+        size=(avatar.view.width, avatar.view.height),
     )
 
 
-def _follow_body(
-    clip: Clip, options: TrackOptions, sightings: Sightings, fit: SequenceFit, avatar: Avatar | None
-) -> Float[np.ndarray, "T 3 3"] | None:
-    """Return R_camera_body of every frame, None where no chest is seen.
+def _watch(
+    clip: Clip,
+    options: TrackOptions,
+    sightings: Sightings,
+    fit: SequenceFit,
+    avatar: Avatar | None,
+    patch: HeadPatch | None,
+    progress: Progress,
+) -> tuple[Float[np.ndarray, "T 3 3"] | None, PoseEvidence]:
+    """Look at all pictures once more: how the body is turned (as `follow_body` says), and what an avatar's colours say.
+
+    The body is None in a picture alone.
+    """
+    pictured, count = no_evidence(fit.frames), len(sightings.times)
+
+    def pictures() -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+        shown = clip.frames(options.start, options.end)
+        for t, frame in zip(range(count), shown, strict=False):
+            progress.update("pictures", t / count)
+            if patch and sightings.seen[t]:
+                compare(frame.rgb, patch, fit.frames, t, fit.head, pictured)
+            yield frame.rgb
+
+    neck = fit.known.joints[1].astype(np.float64)
+    bodies, chest = None, None
+    if count > 1:
+        reference = reference_frame(fit.frames.rotations, sightings.seen, avatar and avatar.view.T_camera_head[:3, :3])
+        chest = _chest(clip, sightings, fit, reference, neck)
+        bodies = np.tile(fit.frames.rotations[reference], (count, 1, 1))
+    if chest:
+        bodies = follow_body(pictures(), chest, fit.frames, np.asarray(sightings.seen), neck, fit.head)
+    elif patch:
+        deque(pictures(), maxlen=0)
+    progress.update("pictures", 1.0)
+    return bodies, pictured
+
+
+def _chest(
+    clip: Clip, sightings: Sightings, fit: SequenceFit, reference: int, neck: Float[np.ndarray, "3"]
+) -> BodyPatch | None:
+    """Take the body's patch from the reference frame; None where no chest is seen.
 
     The body looks where the head does in the frame whose head is turned as in the avatar's photograph, in which the
     avatar's own body was at rest; without such a frame, in the one that is most like the clip's usual head.
     """
-    reference = reference_frame(fit.frames.rotations, sightings.seen, avatar and avatar.view.T_camera_head[:3, :3])
-    time, neck = sightings.times[reference], fit.known.joints[1].astype(np.float64)
-    frame = next(clip.frames(max(time - 1e-4, 0.0)), None)
-    if frame is None or len(sightings.times) == 1:
+    frame = next(clip.frames(max(sightings.times[reference] - 1e-4, 0.0)), None)
+    if frame is None:
         return None
-    pose = fit.frames.rotations[reference], fit.frames.translations[reference]
+    rotation, translation = fit.frames.rotations[reference], fit.frames.translations[reference]
     landmarks = np.asarray(sightings.landmarks[reference], np.float64)
-    patch = body_patch(frame.rgb, landmarks, pose[0], pose[0] @ neck + pose[1], fit.head)
-    if patch is None:
-        return np.tile(pose[0], (len(sightings.times), 1, 1))
-    pictures = (each.rgb for each in clip.frames(options.start, options.end))
-    return follow_body(pictures, patch, fit.frames, np.asarray(sightings.seen), neck, fit.head)
+    return body_patch(frame.rgb, landmarks, rotation, rotation @ neck + translation, fit.head)
 
 
 def to_motion(sightings: Sightings, fit: SequenceFit, bodies: Float[np.ndarray, "T 3 3"] | None = None) -> Motion:

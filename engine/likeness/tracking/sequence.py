@@ -23,6 +23,7 @@ from likeness.tracking.landmark_offsets import fit_offsets
 from likeness.tracking.landmarks import embedded_landmarks, face_size, unbiased
 from likeness.tracking.parameters import MAX_IDENTITY, LinearPoints, head_points
 from likeness.tracking.personal import padded
+from likeness.tracking.photometric import PoseEvidence
 from likeness.tracking.reading import Lids, as_detected, find_lids, openness, with_blinks, with_lids, with_rest
 from likeness.tracking.window import Observations, fit_window
 
@@ -37,6 +38,7 @@ UNIT_FOCAL = 8.7
 OFFSET_ROUNDS, OFFSET_ITERATIONS = 3, 5
 LID_FRAMES, REST_FRAMES, REST_ITERATIONS = 3000, 60, 8
 """How many frames, evenly over the clip, tell of usual lids and of a face at rest."""
+PICTURE_ITERATIONS = 4
 DOUBTED = 0.95
 """How much less a frame counts whose landmarks are in full doubt."""
 DOUBTFUL = 0.5
@@ -53,6 +55,9 @@ class KnownHead:
     joints: Float[np.ndarray, "J 3"]
     of_performer: bool = False
     """The performer's own avatar: its shapes are to meet the picture as they are, whatever the detector hides."""
+    focal: float | None = None
+    """Of the camera that showed this head, pixels of `size`: a clip of the same size is taken to be its."""
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,9 @@ def track_sightings(
     progress = progress or SilentProgress()
     progress.update("identity", 0.0)
     seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
-    known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2)
-    lids = find_lids(_openness(sightings, _usable(sightings)[:: -(-len(_usable(sightings)) // LID_FRAMES)]))
+    focal = known.focal if known and known.size == tuple(sightings.size) else None
+    known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2, focal)
+    lids = _lids(sightings)
     if not known.of_performer:
         head = _calibrated(sightings, head, lids, keys, seen.times)
     parts, count = [], len(sightings.times)
@@ -94,6 +100,20 @@ def track_sightings(
     progress.update("frames", 1.0)
     frames = fill_gaps(sightings.times, sightings.seen, sightings.cuts, joined(parts))
     return SequenceFit(known, head, frames)
+
+
+def with_pictures(sightings: Sightings, fit: SequenceFit, pictured: PoseEvidence) -> SequenceFit:
+    """Fit the clip's frames once more, from where they are, with what the pictures say of the head's poses."""
+    lids, parts, count = _lids(sightings), [], len(sightings.times)
+    for begin in range(0, count, WINDOW):
+        first, end = max(begin - MARGIN, 0), min(begin + WINDOW + MARGIN, count)
+        seen, start = observe(sightings, np.arange(first, end)), fit.frames[first:end]
+        fitted = fit_window(
+            fit.head, FRAME_BELIEFS, seen, start, pictured=pictured[first:end], iterations=PICTURE_ITERATIONS
+        )[begin - first : begin - first + WINDOW]
+        parts.append(with_blinks(fitted, lids, _openness(sightings, np.arange(begin, min(begin + WINDOW, count)))))
+    frames = fill_gaps(sightings.times, sightings.seen, sightings.cuts, joined(parts))
+    return replace(fit, frames=frames)
 
 
 def observe(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Observations:
@@ -135,6 +155,11 @@ def _usable(sightings: Sightings) -> Int[np.ndarray, "N"]:
     return sure if len(sure) else np.flatnonzero(sightings.seen)
 
 
+def _lids(sightings: Sightings) -> Lids:
+    usable = _usable(sightings)
+    return find_lids(_openness(sightings, usable[:: -(-len(usable) // LID_FRAMES)]))
+
+
 def _openness(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Float[np.ndarray, "N 2"]:
     """Return the lids' openness, endless where no face is seen."""
     found = openness(np.asarray(sightings.landmarks[chosen], np.float64))
@@ -142,9 +167,13 @@ def _openness(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Float[np.nd
 
 
 def _fit_head(
-    seen: Observations, assets: HeadAssets, known: KnownHead | None, center: Float[np.ndarray, "2"]
+    seen: Observations,
+    assets: HeadAssets,
+    known: KnownHead | None,
+    center: Float[np.ndarray, "2"],
+    focal: float | None = None,
 ) -> tuple[KnownHead, ClipHead, Frames]:
-    """Return the head with its personal offsets, and the keyframes: focal length and identity, then offsets."""
+    """Return the head with its personal offsets, and the keyframes: focal length (or `focal`), identity, offsets."""
     guess = known or identity_head(assets, np.zeros(0))
     rough = known_clip_head(guess, UNIT_FOCAL / np.median(DEVIATION * seen.weights), center)
     identity = 0 if known else min(MAX_IDENTITY, assets.shapedirs.shape[-1])
@@ -159,7 +188,10 @@ def _fit_head(
     start = ClipState(float(np.log(rough.focal)), np.zeros(identity), frames)
     state = fit_clip_identity(keyframes, IDENTITY_BELIEFS, start)
     known = known or identity_head(assets, state.betas)
-    return known, *_personal(known_clip_head(known, float(np.exp(state.log_focal)), center), seen, state.frames)
+    fitted, frames = float(np.exp(state.log_focal)), state.frames
+    if focal:
+        frames = replace(frames, translations=frames.translations * [1, 1, focal / fitted])
+    return known, *_personal(known_clip_head(known, focal or fitted, center), seen, frames)
 
 
 def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipHead, Frames]:

@@ -23,6 +23,7 @@ from likeness.tracking.clip_head import (
     landmark_points,
 )
 from likeness.tracking.evidence import HUBER
+from likeness.tracking.photometric import PoseEvidence
 from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
 
 FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-4, 1e-7, 10.0, 0.1
@@ -60,19 +61,27 @@ def fit_window(
     seen: Observations,
     start: Frames,
     *,
+    pictured: PoseEvidence | None = None,
     iterations: int = 12,
     tolerance: float = 1e-6,
 ) -> Frames:
-    """Return the frames that explain the window best, from `start`. Deterministic."""
+    """Return the frames that explain the window best, from `start`. Deterministic.
+
+    `pictured` is weighed in as what else is known of the poses.
+    """
     frames, damping = start, FIRST_DAMPING
     for _ in range(iterations):
         weights = landmark_weights_in(head, seen, frames)
-        cost = window_cost(head, beliefs, seen, frames, weights)
+        cost = window_cost(head, beliefs, seen, frames, weights) + (pictured.cost(frames) if pictured else 0.0)
         blocks, gradients = frame_equations(head, beliefs, seen, frames, weights)
+        if pictured:
+            blocks[:, :6, :6] += pictured.information
+            gradients[:, :6] += pictured.pull(frames)
         tied = coupling(beliefs.motionless, seen.times, seen.linked, frames)
         for _ in range(ATTEMPTS):
             proposed = frames.moved(coupled_step(frames, blocks, gradients + tied.gradient, tied, damping))
             decrease = cost - window_cost(head, beliefs, seen, proposed, weights)
+            decrease -= pictured.cost(proposed) if pictured else 0.0
             if decrease >= 0:
                 break
             damping *= GROWTH
