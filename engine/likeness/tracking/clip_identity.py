@@ -46,12 +46,18 @@ class ClipState:
     frames: Frames
 
     def moved(self, shared: Float[np.ndarray, "S"], steps: Float[np.ndarray, "F 58"]) -> ClipState:
-        """Take a step: shared is [betas, log focal]."""
-        return ClipState(float(self.log_focal + shared[-1]), self.betas + shared[:-1], self.frames.moved(steps))
+        """Take a step: shared is [betas, log focal].
+
+        Heads go farther away in proportion to the focal length. Otherwise the valley in which both go together, which
+        landmarks hardly tell from, would be bent, and steps along it short.
+        """
+        frames = self.frames.moved(steps)
+        frames = replace(frames, translations=frames.translations * np.exp(shared[-1]))
+        return ClipState(float(self.log_focal + shared[-1]), self.betas + shared[:-1], frames)
 
 
 def fit_clip_identity(
-    seen: Keyframes, beliefs: Beliefs, start: ClipState, *, iterations: int = 15, tolerance: float = 1e-5
+    seen: Keyframes, beliefs: Beliefs, start: ClipState, *, iterations: int = 60, tolerance: float = 1e-7
 ) -> ClipState:
     """Return the identity, focal length and keyframes that explain all of them best. Betas are standard normal."""
     state, damping = start, FIRST_DAMPING
@@ -134,6 +140,10 @@ def clip_equations(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> Equat
     depth, variance = frames.translations[:, 2], DISTANCE_DEVIATION**2 * len(frames)
     full[:, 5, 5] += 1 / (depth**2 * variance)
     gradients[:, 5] += np.log(depth / DISTANCE) / (depth * variance)
+    ahead = frames.translations
+    full[:, :, -1] += (full[:, :, 3:6] @ ahead[:, :, None])[..., 0]
+    full[:, -1] += (ahead[:, None] @ full[:, 3:6])[:, 0]
+    gradients[:, -1] += (gradients[:, 3:6] * ahead).sum(1)
     shared, shared_gradient = full[:, FRAME_COLUMNS:, FRAME_COLUMNS:].sum(0), gradients[:, FRAME_COLUMNS:].sum(0)
     shared[betas, betas] += 1
     shared_gradient[:-1] += state.betas
@@ -157,8 +167,8 @@ def schur_step(
     right = np.concatenate([equations.mixed, gradients[:, :, None]], 2)
     solved = np.stack([cho_solve(cho_factor(block), side) for block, side in zip(blocks, right, strict=True)])
     reduced = _damped(equations.shared[None], damping)[0]
-    reduced -= np.einsum("fas,fat->st", equations.mixed, solved[:, :, :-1])
-    wanted = equations.shared_gradient - np.einsum("fas,fa->s", equations.mixed, solved[:, :, -1])
+    reduced -= np.tensordot(equations.mixed, solved[:, :, :-1], ((0, 1), (0, 1)))
+    wanted = equations.shared_gradient - np.tensordot(equations.mixed, solved[:, :, -1], ((0, 1), (0, 1)))
     shared = -cho_solve(cho_factor(reduced), wanted)
     return shared, -solved[:, :, -1] - solved[:, :, :-1] @ shared
 

@@ -18,7 +18,7 @@ from likeness.tracking.clip_head import CONTROLS, ClipHead, Frames, clip_head, f
 from likeness.tracking.clip_identity import ClipState, Keyframes, fit_clip_identity
 from likeness.tracking.gaps import fill_gaps
 from likeness.tracking.initial import initial_state
-from likeness.tracking.keyframes import choose_keyframes
+from likeness.tracking.keyframes import draw_frames
 from likeness.tracking.landmark_offsets import fit_offsets
 from likeness.tracking.landmarks import embedded_landmarks, face_size, unbiased
 from likeness.tracking.parameters import MAX_IDENTITY, LinearPoints, head_points
@@ -27,7 +27,7 @@ from likeness.tracking.photometric import PoseEvidence
 from likeness.tracking.reading import Lids, as_detected, find_lids, openness, with_blinks, with_lids, with_rest
 from likeness.tracking.window import Observations, fit_window
 
-KEYFRAMES = 32
+KEYFRAMES = 64
 WINDOW, MARGIN = 240, 40
 """Frames that are solved together, and how many more on either side, so that joins do not show."""
 DEVIATION = 0.015
@@ -36,8 +36,8 @@ KEYFRAME_DEVIATION = 0.03
 UNIT_FOCAL = 8.7
 """Focal length over interocular distance where a usual head is DISTANCE away; a first guess."""
 OFFSET_ROUNDS, OFFSET_ITERATIONS = 3, 5
-LID_FRAMES, REST_FRAMES, REST_ITERATIONS = 3000, 60, 8
-"""How many frames, evenly over the clip, tell of usual lids and of a face at rest."""
+LID_FRAMES, REST_FRAMES, REST_ITERATIONS = 3000, 240, 8
+"""How many frames tell of usual lids, and of a face at rest."""
 PICTURE_ITERATIONS = 4
 DOUBTED = 0.95
 """How much less a frame counts whose landmarks are in full doubt."""
@@ -83,7 +83,7 @@ def track_sightings(
     """
     progress = progress or SilentProgress()
     progress.update("identity", 0.0)
-    seen = observe(sightings, choose_keyframes(sightings.landmarks, _usable(sightings), KEYFRAMES))
+    seen = observe(sightings, draw_frames(sightings.landmarks, _usable(sightings), KEYFRAMES))
     focal = known.focal if known and known.size == tuple(sightings.size) else None
     known, head, keys = _fit_head(seen, assets, known, np.array(sightings.size) / 2, focal)
     lids = _lids(sightings)
@@ -156,8 +156,7 @@ def _usable(sightings: Sightings) -> Int[np.ndarray, "N"]:
 
 
 def _lids(sightings: Sightings) -> Lids:
-    usable = _usable(sightings)
-    return find_lids(_openness(sightings, usable[:: -(-len(usable) // LID_FRAMES)]))
+    return find_lids(_openness(sightings, draw_frames(sightings.landmarks, _usable(sightings), LID_FRAMES)))
 
 
 def _openness(sightings: Sightings, chosen: Int[np.ndarray, "N"]) -> Float[np.ndarray, "N 2"]:
@@ -208,14 +207,15 @@ def _personal(bare: ClipHead, seen: Observations, frames: Frames) -> tuple[ClipH
 def _calibrated(
     sightings: Sightings, head: ClipHead, lids: Lids, keys: Frames, key_times: Float[np.ndarray, "K"]
 ) -> ClipHead:
-    """Fit the blinks to the performer's lids and find his face at rest."""
+    """Fit the blinks to the performer's lids and find his face at rest, from more frames than the keyframes are."""
     head = with_lids(head, lids)
-    usable = _usable(sightings)
-    seen = observe(sightings, usable[:: -(-len(usable) // REST_FRAMES)])
+    seen = observe(sightings, draw_frames(sightings.landmarks, _usable(sightings), REST_FRAMES))
     apart = replace(seen, linked=np.zeros(len(seen) - 1, bool))
     nearest = np.abs(seen.times[:, None] - key_times).argmin(1)
     start = replace(rough_poses(head, seen), controls=keys.controls[nearest])
     frames = fit_window(head, FRAME_BELIEFS, apart, start, iterations=REST_ITERATIONS)
+    head = head.moved_by(fit_offsets(head, np.zeros((*head.base.shape, 3)), apart, frames))
+    frames = fit_window(head, FRAME_BELIEFS, apart, frames, iterations=OFFSET_ITERATIONS)
     return with_rest(head, frames.controls, float(seen.times[-1] - seen.times[0]))
 
 
