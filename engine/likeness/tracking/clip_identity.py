@@ -19,7 +19,7 @@ from likeness.tracking.evidence import HUBER
 from likeness.tracking.parameters import LinearPoints
 from likeness.tracking.window import held_back
 
-FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY, ATTEMPTS = 1e-3, 1e-7, 10.0, 0.1, 6
+FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY, ATTEMPTS = 1e-3, 1e-7, 10.0, 0.1, 10
 HELD = 1e14
 DISTANCE, DISTANCE_DEVIATION = 0.8, 0.3
 """Metres, and its logarithm's deviation: where people film themselves and others from. Landmarks hardly tell it."""

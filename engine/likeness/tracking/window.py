@@ -27,7 +27,7 @@ from likeness.tracking.photometric import PoseEvidence
 from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
 
 FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-4, 1e-7, 10.0, 0.1
-ATTEMPTS = 5
+ATTEMPTS = 10
 AT_BOUND = 1e-9
 HELD = 1e14
 
@@ -62,7 +62,7 @@ def fit_window(
     start: Frames,
     *,
     pictured: PoseEvidence | None = None,
-    iterations: int = 12,
+    iterations: int = 25,
     tolerance: float = 1e-6,
 ) -> Frames:
     """Return the frames that explain the window best, from `start`. Deterministic.
