@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     from likeness.motion.sources import SUFFIXES
 
     if options.video.suffix.lower() in SUFFIXES:
-        raise UsageError("usage", f"{options.video.name} is no video.", "`likeness retarget` takes recorded performances.")
+        raise UsageError("usage", f"{options.video.name} is no video.", "Give it to `likeness retarget`.")
     output = options.output or Path(options.video.name).with_suffix(".npz")
     if output.suffix.lower() != ".npz":
         raise UsageError("usage", f"{output} does not end in .npz.", "Name the performance MOTION.npz.")
