@@ -17,7 +17,7 @@ import numpy as np
 
 Array = Annotated
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised by every change after which an older program would misunderstand."""
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_greeting_is_answered_with_what_the_engine_is_whatever_the_client_spea
         engine.say(Hello(protocol, "9.9.9"))
     heard = [engine.hear() for _ in range(3)]
     assert heard.count(Ready("cpu", "Abacus")) == 1
-    welcome = Welcome(PROTOCOL_VERSION, "0.1.0", ".".join(map(str, sys.version_info[:3])))
+    welcome = Welcome(PROTOCOL_VERSION, version("likeness"), ".".join(map(str, sys.version_info[:3])))
     assert heard.count(welcome) == 2 and heard[0] == welcome
 
 
