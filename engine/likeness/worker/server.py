@@ -6,6 +6,7 @@ import faulthandler
 import os
 import platform
 import signal
+import threading
 from importlib.metadata import version
 from typing import BinaryIO, NoReturn
 
@@ -18,26 +19,24 @@ from likeness.worker.streams import Sender, take_standard_streams
 
 GRACE = 3
 """Seconds that a job has to stop in once the client has gone."""
-
-
-class _Terminated(Exception):
-    """SIGTERM arrived."""
+WAITS_FOR_SIGNALS = hasattr(signal, "sigwait")
+"""Not on Windows, where terminating a process does not ask it."""
 
 
 def serve() -> None:
     """Serve the client on standard input and output until it has gone. Errors: MachineError `protocol.*`."""
     # Ctrl-C in the terminal that started Blender is not meant for the engine.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate)
+    if WAITS_FOR_SIGNALS:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     incoming, outgoing = take_standard_streams()
     sender = Sender(outgoing)
     runner = Runner(sender)
+    if WAITS_FOR_SIGNALS:
+        threading.Thread(target=_end_at_sigterm, args=(runner,), name="likeness-sigterm", daemon=True).start()
     try:
         converse(incoming, sender, runner)
-    except _Terminated:
-        return
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end_within(GRACE)
         runner.stop()
 
@@ -59,8 +58,14 @@ def converse(incoming: BinaryIO, sender: Sender, runner: Runner) -> None:
             raise MachineError("protocol.malformed", f"A {name} is for the client.", "Send requests only.")
 
 
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise _Terminated
+def _end_at_sigterm(runner: Runner) -> NoReturn:
+    """Wait for SIGTERM and end the process. A handler would not do: a signal that comes just before the main thread
+    blocks in its read stays unnoticed until the next message.
+    """
+    signal.sigwait({signal.SIGTERM})
+    _end_within(GRACE)
+    runner.stop()
+    os._exit(0)
 
 
 def _end_within(seconds: float) -> None:
