@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from likeness.avatar.head_patch import head_patch
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar
 from likeness.contract.errors import InputError
@@ -87,7 +86,7 @@ def track(
     fit = track_sightings(
         sightings, load_open_head(), known, progress=progress, on_frames=preview if on_frame else None
     )
-    patch = head_patch(avatar) if avatar else None
+    patch = _head_patch(avatar) if avatar else None
     bodies, pictured = _watch(clip, options, sightings, fit, avatar, patch, progress)
     notes = tuple(sightings.notes)
     if pictured.same_person:
@@ -95,6 +94,13 @@ def track(
     elif patch:
         notes += (OTHER_COLORS,)
     return Tracked(to_motion(sightings, fit, bodies), notes)
+
+
+def _head_patch(avatar: Avatar) -> HeadPatch:
+    # Drawing needs torch, whose import takes more than a second; tracking without an avatar does without.
+    from likeness.avatar.head_patch import head_patch
+
+    return head_patch(avatar)
 
 
 def known_head(avatar: Avatar) -> KnownHead:

@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
+from likeness.geometry.threads import parallel_for
 from likeness.tracking.beliefs import Beliefs
 from likeness.tracking.clip_head import FRAME_COLUMNS, Frames, landmark_rows
 from likeness.tracking.evidence import HUBER
 from likeness.tracking.parameters import LinearPoints
-from likeness.tracking.window import held_back
+from likeness.tracking.window import CHUNK, held_back
 
 FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY, ATTEMPTS = 1e-3, 1e-7, 10.0, 0.1, 10
 HELD = 1e14
@@ -125,15 +126,19 @@ def clip_equations(seen: Keyframes, beliefs: Beliefs, state: ClipState) -> Equat
     total = FRAME_COLUMNS + count + 1
     full, gradients = np.zeros((len(frames), total, total)), np.zeros((len(frames), total))
     directions = np.roll(seen.points.directions, -count, 2)
-    jacobian = np.empty((2 * len(seen.points.base), total + 1))
     points, focal = keyframe_points(seen, state), float(np.exp(state.log_focal))
-    for f in range(len(frames)):
-        landmark_rows(
-            points[f], directions, focal, seen.center, frames.rotations[f], frames.translations[f],
-            seen.landmarks[f], seen.weights[f], jacobian,
-        )  # fmt: skip
-        product = jacobian.T @ jacobian
-        full[f], gradients[f] = product[:total, :total], product[total, :total]
+
+    def linearize(begin: int, end: int) -> None:
+        jacobian = np.empty((2 * len(seen.points.base), total + 1))
+        for f in range(begin, end):
+            landmark_rows(
+                points[f], directions, focal, seen.center, frames.rotations[f], frames.translations[f],
+                seen.landmarks[f], seen.weights[f], jacobian,
+            )  # fmt: skip
+            product = jacobian.T @ jacobian
+            full[f], gradients[f] = product[:total, :total], product[total, :total]
+
+    parallel_for(linearize, len(frames), CHUNK)
     control, betas = np.arange(6, FRAME_COLUMNS), np.arange(count)
     full[:, control, control] += 1 / beliefs.deviations**2
     gradients[:, 6:FRAME_COLUMNS] += (frames.controls + beliefs.shift) / beliefs.deviations**2

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.linalg import solveh_banded
 
+from likeness.geometry.threads import parallel_for
 from likeness.tracking.beliefs import Beliefs
 from likeness.tracking.clip_head import (
     FRAME_COLUMNS,
@@ -28,6 +29,8 @@ from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
 
 FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-4, 1e-7, 10.0, 0.1
 ATTEMPTS = 10
+CHUNK = 16
+"""Frames that a thread linearizes at a time."""
 AT_BOUND = 1e-9
 HELD = 1e14
 
@@ -116,12 +119,16 @@ def frame_equations(
     """Return each frame's own J^T J and J^T r: landmarks and priors."""
     count = len(frames)
     blocks, gradients = np.zeros((count, FRAME_COLUMNS, FRAME_COLUMNS)), np.zeros((count, FRAME_COLUMNS))
-    scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 2))
-    points = landmark_points(head, frames)
-    for t in np.flatnonzero(seen.weights > 0):
-        blocks[t], gradients[t] = landmark_normals(
-            points[t], head, frames.rotations[t], frames.translations[t], seen.landmarks[t], weights[t], scratch
-        )
+    points, with_face = landmark_points(head, frames), np.flatnonzero(seen.weights > 0)
+
+    def linearize(begin: int, end: int) -> None:
+        scratch = np.empty((2 * len(head.base), FRAME_COLUMNS + 2))
+        for t in with_face[begin:end]:
+            blocks[t], gradients[t] = landmark_normals(
+                points[t], head, frames.rotations[t], frames.translations[t], seen.landmarks[t], weights[t], scratch
+            )
+
+    parallel_for(linearize, len(with_face), CHUNK)
     control = np.arange(6, FRAME_COLUMNS)
     blocks[:, control, control] += 1 / beliefs.deviations**2
     gradients[:, 6:] += (frames.controls + beliefs.shift) / beliefs.deviations**2
