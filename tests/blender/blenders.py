@@ -59,7 +59,7 @@ class Blender:
             return {**os.environ, **self.environment, **variables}
         seen = {
             "BIND": ":".join(str(folder) for folder in folders),
-            "SANDBOX_ENV": " ".join(f"{name}={value}" for name, value in variables.items()),
+            "SANDBOX_ENV": "\n".join(f"{name}={value}" for name, value in variables.items()),
         }
         return {**os.environ, **self.environment, **seen}
 

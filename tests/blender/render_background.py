@@ -8,6 +8,7 @@ python render_background.py -- render FILE.blend FOLDER [without | FRAME...]    
 from __future__ import annotations
 
 import json
+import os
 import sys
 from math import pi
 from pathlib import Path
@@ -117,4 +118,6 @@ if __name__ == "__main__":
     name, *arguments = sys.argv[sys.argv.index("--") + 1 :]
     {"make": make, "render": render}[name](*arguments)
     if IS_WHEEL:
-        addon.unregister()  # or the process crashes at its end
+        addon.unregister()
+        sys.stdout.flush()
+        os._exit(0)  # bpy 4.2 as a module crashes at its own end once any property has had an update function
