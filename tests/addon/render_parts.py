@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import pi
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-import pytest
 from addon.conventions import srgb_to_linear
 from addon.render import engine
 from bpy.types import Object, Scene
 
 import addon
 from likeness.contract.messages import FrameRendered
+
+if TYPE_CHECKING:  # Blender's own Python, in which windows are tested, has no pytest
+    import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_PYTHON = ROOT / ".venv" / "bin" / "python"
