@@ -98,7 +98,7 @@ class StopReceiving(LiveOperator, Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Ask for a performance and no take: it would be lost."""
+        """Ask for a performance, and for no take: that is finished first."""
         if receiving.current is not None and receiving.current.receiver.take is not None:
             cls.poll_message_set("Finish the take first")
             return False

@@ -18,9 +18,10 @@ from likeness.tracking.beliefs import Beliefs
 from likeness.tracking.clip_head import FRAME_COLUMNS, Frames, landmark_rows
 from likeness.tracking.evidence import HUBER
 from likeness.tracking.parameters import LinearPoints
+from likeness.tracking.solver import Damping, Linearized, descend
 from likeness.tracking.window import CHUNK, held_back
 
-FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY, ATTEMPTS = 1e-3, 1e-7, 10.0, 0.1, 10
+DAMPING = Damping(first=1e-3, least=1e-7, growth=10.0, decay=0.1, attempts=10)
 HELD = 1e14
 DISTANCE, DISTANCE_DEVIATION = 0.8, 0.3
 """Metres, and its logarithm's deviation: where people film themselves and others from. Landmarks hardly tell it."""
@@ -61,22 +62,16 @@ def fit_clip_identity(
     seen: Keyframes, beliefs: Beliefs, start: ClipState, *, iterations: int = 60, tolerance: float = 1e-7
 ) -> ClipState:
     """Return the identity, focal length and keyframes that explain all of them best. Betas are standard normal."""
-    state, damping = start, FIRST_DAMPING
-    for _ in range(iterations):
+
+    def linearize(state: ClipState) -> Linearized[ClipState]:
         robust = replace(seen, weights=robust_weights(seen, state))
-        cost, equations = clip_cost(robust, beliefs, state), clip_equations(robust, beliefs, state)
-        for _ in range(ATTEMPTS):
-            proposed = state.moved(*schur_step(state.frames, equations, damping))
-            decrease = cost - clip_cost(robust, beliefs, proposed)
-            if decrease >= 0:
-                break
-            damping *= GROWTH
-        else:
-            return state
-        state, damping = proposed, max(damping * DECAY, LEAST_DAMPING)
-        if decrease < tolerance * cost:
-            break
-    return state
+        equations = clip_equations(robust, beliefs, state)
+        return (
+            lambda other: clip_cost(robust, beliefs, other),
+            lambda damping: state.moved(*schur_step(state.frames, equations, damping)),
+        )
+
+    return descend(linearize, start, DAMPING, iterations=iterations, tolerance=tolerance)
 
 
 def keyframe_points(seen: Keyframes, state: ClipState) -> Float[np.ndarray, "F N 3"]:

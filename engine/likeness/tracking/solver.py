@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,9 +13,50 @@ from scipy.linalg import cho_factor, cho_solve
 from likeness.tracking.parameters import FitState
 from likeness.tracking.terms import Term
 
-FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-3, 1e-6, 8.0, 0.25
-ATTEMPTS = 6
 AT_BOUND = 1e-9
+
+S = TypeVar("S")
+Linearized = tuple[Callable[[S], float], Callable[[float], S]]
+"""The cost of any state, and the state that a step with a damping leads to."""
+
+
+@dataclass(frozen=True)
+class Damping:
+    """How Levenberg's damping goes on: it grows until a step helps, at most `attempts` times, then falls."""
+
+    first: float
+    least: float
+    growth: float
+    decay: float
+    attempts: int
+
+
+PICTURE_DAMPING = Damping(first=1e-3, least=1e-6, growth=8.0, decay=0.25, attempts=6)
+
+
+def descend(
+    linearize: Callable[[S], Linearized[S]], state: S, damping: Damping, *, iterations: int, tolerance: float
+) -> S:
+    """Return the state that steps lead to until none helps or the cost falls by less than `tolerance` of itself.
+
+    `linearize` is asked again at every iteration, for what depends on where the state is.
+    """
+    factor = damping.first
+    for _ in range(iterations):
+        cost_of, stepped = linearize(state)
+        cost = cost_of(state)
+        for _ in range(damping.attempts):
+            proposed = stepped(factor)
+            decrease = cost - cost_of(proposed)
+            if decrease >= 0:
+                break
+            factor *= damping.growth
+        else:
+            return state
+        state, factor = proposed, max(factor * damping.decay, damping.least)
+        if decrease < tolerance * cost:
+            break
+    return state
 
 
 def minimize(
@@ -29,23 +72,16 @@ def minimize(
     `make_terms` is asked again at every iteration, for what depends on where the state is: robust weights,
     correspondences. Stops when the cost falls by less than `tolerance` of itself.
     """
-    damping = FIRST_DAMPING
-    for _ in range(iterations):
+
+    def linearize(state: FitState) -> Linearized[FitState]:
         terms = make_terms(state)
-        cost = total_cost(terms, state)
         hessian, gradient = normal_equations(terms, state)
-        for _ in range(ATTEMPTS):
-            proposed = state.moved(damped_step(state, hessian, gradient, free=free, damping=damping))
-            decrease = cost - total_cost(terms, proposed)
-            if decrease >= 0:
-                break
-            damping *= GROWTH
-        else:
-            return state
-        state, damping = proposed, max(damping * DECAY, LEAST_DAMPING)
-        if decrease < tolerance * cost:
-            return state
-    return state
+        return (
+            lambda other: total_cost(terms, other),
+            lambda damping: state.moved(damped_step(state, hessian, gradient, free=free, damping=damping)),
+        )
+
+    return descend(linearize, state, PICTURE_DAMPING, iterations=iterations, tolerance=tolerance)
 
 
 def total_cost(terms: Sequence[Term], state: FitState) -> float:

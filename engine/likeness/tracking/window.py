@@ -25,13 +25,12 @@ from likeness.tracking.clip_head import (
 )
 from likeness.tracking.evidence import HUBER
 from likeness.tracking.photometric import PoseEvidence
+from likeness.tracking.solver import AT_BOUND, Damping, Linearized, descend
 from likeness.tracking.temporal import Coupling, coupling, smoothness_cost
 
-FIRST_DAMPING, LEAST_DAMPING, GROWTH, DECAY = 1e-4, 1e-7, 10.0, 0.1
-ATTEMPTS = 10
+DAMPING = Damping(first=1e-4, least=1e-7, growth=10.0, decay=0.1, attempts=10)
 CHUNK = 16
 """Frames that a thread linearizes at a time."""
-AT_BOUND = 1e-9
 HELD = 1e14
 
 
@@ -72,28 +71,24 @@ def fit_window(
 
     `pictured` is weighed in as what else is known of the poses.
     """
-    frames, damping = start, FIRST_DAMPING
-    for _ in range(iterations):
+
+    def linearize(frames: Frames) -> Linearized[Frames]:
         weights = landmark_weights_in(head, seen, frames)
-        cost = window_cost(head, beliefs, seen, frames, weights) + (pictured.cost(frames) if pictured else 0.0)
         blocks, gradients = frame_equations(head, beliefs, seen, frames, weights)
         if pictured:
             blocks[:, :6, :6] += pictured.information
             gradients[:, :6] += pictured.pull(frames)
         tied = coupling(beliefs.motionless, seen.times, seen.linked, frames)
-        for _ in range(ATTEMPTS):
-            proposed = frames.moved(coupled_step(frames, blocks, gradients + tied.gradient, tied, damping))
-            decrease = cost - window_cost(head, beliefs, seen, proposed, weights)
-            decrease -= pictured.cost(proposed) if pictured else 0.0
-            if decrease >= 0:
-                break
-            damping *= GROWTH
-        else:
-            return frames
-        frames, damping = proposed, max(damping * DECAY, LEAST_DAMPING)
-        if decrease < tolerance * cost:
-            break
-    return frames
+
+        def cost_of(other: Frames) -> float:
+            cost = window_cost(head, beliefs, seen, other, weights)
+            return cost + (pictured.cost(other) if pictured else 0.0)
+
+        return cost_of, lambda damping: frames.moved(
+            coupled_step(frames, blocks, gradients + tied.gradient, tied, damping)
+        )
+
+    return descend(linearize, start, DAMPING, iterations=iterations, tolerance=tolerance)
 
 
 def landmark_weights_in(head: ClipHead, seen: Observations, frames: Frames) -> Float[np.ndarray, "T 478"]:
