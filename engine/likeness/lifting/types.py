@@ -14,6 +14,8 @@ from likeness.portrait.types import Portrait
 
 CHIN, UNDER_NOSE = 152, 2
 """MediaPipe's landmarks."""
+ALPHA_FLOOR = 0.03
+"""Pixels of the matte under this are background."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.geometry.frames import vertex_normals
-from likeness.lifting.types import Scene
+from likeness.lifting.parsing import Material, MeshGuess, parse_materials
+from likeness.lifting.types import ALPHA_FLOOR, Scene
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh
 
 EYE_POLYGONS = {
@@ -21,8 +22,6 @@ EYE_POLYGONS = {
 """MediaPipe's outline of each eye's opening; left is the subject's."""
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 MOUTH = ("teeth_upper", "teeth_lower", "tongue", "mouth_inside")
-ALPHA_FLOOR = 0.03
-"""Pixels of the matte under this are background."""
 MIN_FACING = 0.3
 """Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
 MIN_FACING_EARS = 0.15
@@ -53,6 +52,8 @@ class Visibility:
     """The portrait's pixels explained by the fitted head. S is the working square's side."""
 
     label: Int[np.ndarray, "S S"]
+    material: Int[np.ndarray, "S S"]
+    """`Material` of every pixel by its looks; meaningful where the person is."""
     triangle: Int[np.ndarray, "S S"]
     """For skin, eye and mouth pixels; -1 elsewhere."""
     depth: Float[np.ndarray, "S S"]
@@ -68,16 +69,23 @@ class Visibility:
 
 
 def explain_pixels(scene: Scene) -> Visibility:
-    """Label the portrait's pixels: eyes and open mouth by the landmarks' outlines, the rest by the nearest triangle."""
+    """Label the portrait's pixels: eyes and open mouth by the landmarks' outlines, the rest by looks and place.
+
+    Skin is what looks like it and has the outer mesh behind it, the scalp included: hairlines differ.
+    """
     head = np.arange(len(scene.rig.faces)) < scene.rig.head_triangles
     surface = raster_of(scene, head & ~scene.triangles_in("lashes_left", "lashes_right"))
-    skin = scene.skin_triangles()
+    skin, scalp = scene.skin_triangles(), scene.triangles_in("scalp")
     outer = raster_of(scene, skin | scene.triangles_in("scalp", "neck", "torso"))
     triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
     to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
     _close_holes(triangle, depth, bary, to_outline, SLIVER / scene.metres_per_pixel)
-    label = np.where((triangle >= 0) & skin[triangle], Label.SKIN, Label.VOLUME)
-    for name, mask in openings(scene):
+    parts = openings(scene)
+    opened = np.any([mask for _, mask in parts], 0)
+    guess = MeshGuess((triangle >= 0) & skin[triangle] | opened, (triangle >= 0) & scalp[triangle] & ~opened)
+    material = parse_materials(scene, guess)
+    label = np.where((guess.skin | guess.scalp) & (material == Material.SKIN), Label.SKIN, Label.VOLUME)
+    for name, mask in parts:
         inner = raster_of(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
         mask &= inner.triangle >= 0
         triangle[mask], depth[mask], bary[mask] = inner.triangle[mask], inner.depth[mask], inner.bary[mask]
@@ -86,7 +94,7 @@ def explain_pixels(scene: Scene) -> Visibility:
     label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
     triangle[off_mesh], depth[off_mesh] = -1, np.inf
-    return Visibility(label.astype(np.int32), triangle, depth, normal, facing, to_outline, surface)
+    return Visibility(label.astype(np.int32), material, triangle, depth, normal, facing, to_outline, surface)
 
 
 def pixel_of(points: Float[np.ndarray, "N 2"], size: int) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:

@@ -1,0 +1,247 @@
+"""What the portrait's pixels are made of, by their looks: skin, hair or hat, cloth.
+
+The fitted mesh says where skin, hair and cloth may be; a strand over the forehead, a sideburn or a collar it does not
+know. So the places where each is sure give it a colour model, a histogram in CIELAB, and Bayes' rule mixes these with
+the mesh's guess. Random walker segmentation with priors (Grady, Multilabel Random-Walker Image Segmentation Using Prior
+Models, 2005) makes neighbours of like colour agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import cg
+
+from likeness.lifting.types import ALPHA_FLOOR, CHIN, UNDER_NOSE, Scene
+from likeness.portrait.person_mask import face_region
+
+FEATURES = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 280, 50)
+JAW = (50, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 280)
+"""MediaPipe's landmarks round what lies on the skin whatever its colour: brows, eyes and nose; mouth and beard."""
+LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46), (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
+EYES = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 157, 158, 159, 160, 161),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 384, 385, 386, 387, 388),
+)
+SURE_SKIN = 0.25
+"""How far the landmarks are drawn in whose inside gives skin its colours, share of the distance from the middle."""
+SURE_REACH = 0.012
+"""Distance from the modelled skin at which hair and cloth are sure, metres."""
+RIM = 0.003
+"""Distance from the outline up to which the background's colours may shine through, metres."""
+DOUBT = 0.008
+"""Distance from the mesh's own border over which its guess becomes e times surer, metres."""
+STRAND = 0.015
+"""Distance from sure hair over which hair becomes e times less likely, metres."""
+LEAST, MOST = 0.02, 0.97
+"""Least and greatest share the guess gives the skin."""
+SOLID = 0.9
+"""Alpha from which a pixel's colour is the person's own."""
+BINS, RANGE = (34, 40, 40), ((0.0, 102.0), (-60.0, 60.0), (-60.0, 60.0))
+"""Of the histograms of lightness, a and b."""
+BIN_SIGMA = 1.3
+"""Blur of the histograms, bins."""
+SURPRISE = 2e-6
+"""Density given to every colour, per bin: what was never seen is no proof."""
+SHADES = {1.0: 1.0, 0.8: 0.3, 0.6: 0.15}
+"""Brightness, in sRGB, of the copies of the skin's colours that stand for its shadows, and their weights."""
+GRAIN_SIGMA = 2.0
+"""Reach over which grain is measured, pixels."""
+GRAIN_LEAST, GRAIN_PER_OCTAVE, GRAIN_BINS = 0.5, 2, 12
+"""Least standard deviation of lightness that is told apart, bins per doubling of it, and their number."""
+GRAIN_WEIGHT = 0.5
+"""Exponent of the grain's density beside the colour's: near an edge every material has some."""
+GRAIN_SURPRISE = 2e-3
+ANY_GRAIN = 0.5
+"""Share of hair and cloth whose grain is not that of the sure places."""
+ROUNDS = 3
+"""How often the sure places are looked for again with what was found."""
+EDGE_SCALE = 6.0
+"""Difference of neighbouring colours at which they hang together by 1/e, CIELAB units."""
+BELIEF = 0.06
+"""Weight of a pixel's own evidence beside that of its ties to four neighbours."""
+TOLERANCE = 1e-3
+"""Relative residual at which the walker's equations count as solved."""
+
+
+class Material(IntEnum):
+    """What a pixel of the person is made of."""
+
+    SKIN = 0
+    HAIR = 1
+    """Hair, hat, and whatever else is worn on the head."""
+    CLOTH = 2
+
+
+@dataclass(frozen=True)
+class MeshGuess:
+    """What the fitted mesh says of the portrait's pixels. S is the working square's side."""
+
+    skin: Bool[np.ndarray, "S S"]
+    """The nearest triangle is modelled as skin, eye or mouth."""
+    scalp: Bool[np.ndarray, "S S"]
+    """The nearest triangle is modelled as scalp, under which skin or hair may show."""
+
+
+def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
+    """Return the `Material` of every pixel of the person; what is no person counts as hair."""
+    person = scene.portrait.alpha >= ALPHA_FLOOR
+    looks = _Looks.of(scene.portrait.foreground)
+    sure = _sure_places(scene, guess, person)
+    face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~_features(scene)
+    face &= ~_hull(scene, JAW)
+    # Further down what hangs together with the hair may be a beard, which lies on the skin.
+    over_nose = np.arange(len(person))[:, None] < scene.portrait.landmarks[UNDER_NOSE, 1]
+    for _ in range(ROUNDS):
+        posterior = _posterior(looks, sure, _place(scene, guess, sure[Material.HAIR]))
+        # The middle of the face tells the forehead's skin, the hair above it the strands that hang from there.
+        seen = posterior.argmax(-1)
+        sure[Material.SKIN] = face & (seen == Material.SKIN)
+        sure[Material.HAIR] = _connected(sure[Material.HAIR], over_nose & person & (seen == Material.HAIR))
+    fixed = _hull(scene, FEATURES, JAW) & guess.skin
+    posterior[fixed] = np.eye(len(Material))[Material.SKIN]
+    open_question = person & (guess.skin | guess.scalp) & ~fixed
+    return _walk(posterior, looks.lab, person, open_question).argmax(-1)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """What a pixel's material is told by."""
+
+    rgb: Float[np.ndarray, "S S 3"]
+    lab: Float[np.ndarray, "S S 3"]
+    """CIELAB: lightness 0..100."""
+    color_bin: Int[np.ndarray, "S S"]
+    grain_bin: Int[np.ndarray, "S S"]
+    """Of the standard deviation of lightness nearby: strands and weaves have more of it than skin."""
+
+    @classmethod
+    def of(cls, rgb: Float[np.ndarray, "S S 3"]) -> _Looks:
+        lab = _to_lab(rgb)
+        mean, square = (cv2.GaussianBlur(lab[..., 0] ** k, (0, 0), GRAIN_SIGMA) for k in (1, 2))
+        octave = np.log2(np.sqrt(np.maximum(square - mean**2, 0)) / GRAIN_LEAST + 1e-6)
+        grain = np.clip(octave * GRAIN_PER_OCTAVE, 0, GRAIN_BINS - 1)
+        return cls(rgb, lab, _color_bins(lab), grain.astype(np.int64))
+
+    def density(
+        self, where: Bool[np.ndarray, "S S"], shades: dict[float, float] | None = None, grain_floor: float = 0.0
+    ) -> Float[np.ndarray, "S S"]:
+        """How often each pixel's colour and grain occur where a material is sure.
+
+        `shades` maps factors on the colours' brightness to weights; `grain_floor` is the share of any grain at all.
+        """
+        counts = np.zeros(int(np.prod(BINS)))
+        for shade, weight in (shades or {1.0: 1.0}).items():
+            lab = self.lab[where] if shade == 1.0 else _to_lab(self.rgb[where][None] * shade)[0]
+            counts += weight * np.bincount(_color_bins(lab), minlength=len(counts))
+        share = counts.reshape(BINS) / max(counts.sum(), 1.0)
+        color = ndimage.gaussian_filter(share, BIN_SIGMA, mode="nearest").ravel() + SURPRISE
+        grains = np.bincount(self.grain_bin[where], minlength=GRAIN_BINS) / max(where.sum(), 1)
+        grain = ndimage.gaussian_filter1d(grains, BIN_SIGMA, mode="nearest")
+        grain = (1 - grain_floor) * grain + grain_floor / GRAIN_BINS + GRAIN_SURPRISE
+        return color[self.color_bin] * grain[self.grain_bin] ** GRAIN_WEIGHT
+
+
+def _to_lab(rgb: Float[np.ndarray, "H W 3"]) -> Float[np.ndarray, "H W 3"]:
+    return cv2.cvtColor(np.asarray(rgb, np.float32), cv2.COLOR_RGB2LAB)
+
+
+def _color_bins(lab: Float[np.ndarray, "*N 3"]) -> Int[np.ndarray, "*N"]:
+    low, high = np.array(RANGE, np.float32).T
+    index = ((lab - low) * (np.array(BINS, np.float32) / (high - low))).astype(np.int64)
+    return np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), BINS, mode="clip")
+
+
+def _connected(seed: Bool[np.ndarray, "S S"], mask: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Return the seed and what of the mask hangs together with it."""
+    pieces, count = ndimage.label(seed | mask)
+    return np.isin(pieces, np.unique(pieces[seed])) & (pieces > 0) if count else seed
+
+
+def _sure_places(
+    scene: Scene, guess: MeshGuess, person: Bool[np.ndarray, "S S"]
+) -> dict[Material, Bool[np.ndarray, "S S"]]:
+    """Mark where each material is sure to be seen, away from the others and from the outline."""
+    rows = np.arange(len(person))[:, None]
+    reach = SURE_REACH / scene.metres_per_pixel
+    solid = ndimage.distance_transform_edt(scene.portrait.alpha > SOLID) * scene.metres_per_pixel > RIM
+    far = solid & (ndimage.distance_transform_edt(~guess.skin) > reach)
+    chin = scene.portrait.landmarks[CHIN, 1]
+    skin = _hull(scene, FEATURES) & person & guess.skin & ~_features(scene)
+    return {Material.SKIN: skin, Material.HAIR: far & (rows < chin), Material.CLOTH: far & (rows > chin + reach)}
+
+
+def _posterior(
+    looks: _Looks, sure: dict[Material, Bool[np.ndarray, "S S"]], place: Float[np.ndarray, "S S M"]
+) -> Float[np.ndarray, "S S M"]:
+    skin = looks.density(sure[Material.SKIN], SHADES)
+    others = [looks.density(sure[m], grain_floor=ANY_GRAIN) for m in (Material.HAIR, Material.CLOTH)]
+    posterior = place * np.stack([skin, *others], -1)
+    return posterior / posterior.sum(-1, keepdims=True)
+
+
+def _features(scene: Scene) -> Bool[np.ndarray, "S S"]:
+    """Mark what lies in the face and is no bare skin."""
+    return _hull(scene, *BROWS, *EYES, LIPS)
+
+
+def _hull(scene: Scene, *groups: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:
+    """Fill the convex hulls of groups of landmarks."""
+    size = len(scene.portrait.alpha)
+    mask = np.zeros((size, size), np.uint8)
+    for group in groups:
+        points = cv2.convexHull(scene.portrait.landmarks[list(group)].astype(np.float32))
+        cv2.fillConvexPoly(mask, np.round(points * 16).astype(np.int32), 1, shift=4)
+    return mask > 0
+
+
+def _place(scene: Scene, guess: MeshGuess, sure_hair: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
+    """Share of each material by where a pixel lies: surer the further from the mesh's own border."""
+    outside, inside = (ndimage.distance_transform_edt(mask) for mask in (~guess.skin, guess.skin))
+    depth = np.where(guess.skin, inside, -outside) * scene.metres_per_pixel
+    skin = np.clip(1 / (1 + np.exp(-depth / DOUBT)), LEAST, MOST)
+    below = (np.arange(len(skin))[:, None] - scene.portrait.landmarks[CHIN, 1]) * scene.metres_per_pixel
+    cloth = np.clip(1 / (1 + np.exp(-below / DOUBT)), LEAST, 1 - LEAST)
+    away = ndimage.distance_transform_edt(~sure_hair) if sure_hair.any() else np.full(skin.shape, np.inf)
+    hair = np.exp(-np.maximum(away * scene.metres_per_pixel - SURE_REACH, 0) / STRAND) * (1 - cloth) + 1e-6
+    return np.stack([skin, (1 - skin) * hair, (1 - skin) * cloth], -1)
+
+
+def _walk(
+    posterior: Float[np.ndarray, "S S M"],
+    lab: Float[np.ndarray, "S S 3"],
+    person: Bool[np.ndarray, "S S"],
+    sought: Bool[np.ndarray, "S S"],
+) -> Float[np.ndarray, "S S M"]:
+    """Let neighbours of like colour agree on the pixels sought; the others keep their posterior."""
+    result = posterior.copy()
+    index = np.full(person.shape, -1)
+    index[sought] = np.arange(sought.sum())
+    diagonal = np.full(int(sought.sum()), BELIEF)
+    right = BELIEF * posterior[sought]
+    rows, columns, values = [], [], []
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        tie = np.exp(-((np.roll(lab, step, axis) - lab) ** 2).sum(-1) / EDGE_SCALE**2) * np.roll(person, step, axis)
+        neighbour = np.roll(index, step, axis)[sought]
+        weight = tie[sought]
+        linked = neighbour >= 0
+        diagonal += weight
+        right += np.where(linked, 0.0, weight)[:, None] * np.roll(posterior, step, axis)[sought]
+        rows.append(np.flatnonzero(linked))
+        columns.append(neighbour[linked])
+        values.append(weight[linked])
+    links = sparse.csr_matrix(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), 2 * diagonal.shape
+    )
+    matrix = sparse.diags(diagonal) - links
+    inverse = sparse.diags(1 / diagonal)
+    for material in range(posterior.shape[-1]):
+        start = posterior[sought, material]
+        result[sought, material] = cg(matrix, right[:, material], start, rtol=TOLERANCE, M=inverse)[0]
+    return result
