@@ -22,6 +22,7 @@ from likeness.lifting.skin import lift_skin
 from likeness.lifting.types import Layer, Scene, join_layers
 from likeness.lifting.visibility import explain_pixels
 from likeness.lifting.volume import inflate
+from likeness.lifting.yoke import lift_yoke, tuck_in
 from likeness.portrait.types import Portrait
 
 
@@ -56,10 +57,11 @@ def lift_layers(scene: Scene, rng: np.random.Generator, progress: Progress) -> L
     volume = inflate(scene, view)
     progress.update("lift", 0.5)
     layers = [
-        *lift_skin(scene, view, colors, rng),
+        *tuck_in(scene, volume, lift_skin(scene, view, colors, rng)),
         *lift_eyes(scene, view, colors, rng),
         *lift_mouth(scene, view, colors, rng),
         *lift_volume(scene, view, volume, colors, rng),
+        *lift_yoke(scene, view, volume, rng),
     ]
     progress.update("lift", 1.0)
     return join_layers(layers)

@@ -14,11 +14,12 @@ from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from likeness.contract.avatar import Part, Rig
+from likeness.contract.avatar import JOINT_NAMES, Part, Rig
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import landmarks
 from likeness.lifting.types import CHIN
 
+NECK = JOINT_NAMES.index("neck")
 FINE, COARSE = 0.0125, 0.04
 """Sides of the scaffold's cells round the neck, where the motion changes from place to place, and elsewhere; metres."""
 
@@ -45,6 +46,8 @@ SHOULDERS = (0.0, 0.1)
 """Distance under the chin over which the head's carriers cease to follow the neck: long hair lies on the shoulders."""
 CLOTH, HANGING = (0.003, 0.035), (0.015, 0.055)
 """Distances from the skin over which the torso ceases to follow it, and over which hair begins to lie on shoulders."""
+FOLLOWING, FOLLOWS = 0.2, (0.06, 0.16)
+"""Share of the neck's motion that shoulders take, and the distances from its joint over which they cease to; metres."""
 NEIGHBOURS = 64
 
 
@@ -113,13 +116,22 @@ def _head_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W 
 
 
 def _torso_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W 3"]) -> dict[str, np.ndarray]:
-    """Chest and clothes: at the neck they go with its skin, from there outwards less and less, and nowhere else."""
+    """Chest and clothes: at the neck they go with its skin, from there outwards less and less.
+
+    Shoulders follow a little and stay behind, as Real3D-Portrait's torso does (Ye et al., 2024).
+    """
     near = _Near.of(rig, _vertices_in(assets, "neck", "torso"), vertices)
+    skin = _shared_with_root(near.share @ rig.lbs_weights, 1 - _rise(near.distance, *CLOTH))
+    from_joint = np.linalg.norm(vertices - rig.joints[NECK], axis=1)
+    follow = (FOLLOWING * (1 - _rise(from_joint, *FOLLOWS)))[:, None]
+    neck = np.eye(skin.shape[1])[NECK]
     return {
         "v_neutral": vertices,
         "shapedirs": np.zeros((len(vertices), *rig.shapedirs.shape[1:]), np.float32),
         "posedirs": np.zeros((len(vertices), *rig.posedirs.shape[1:]), np.float32),
-        "lbs_weights": _shared_with_root(near.share @ rig.lbs_weights, 1 - _rise(near.distance, *CLOTH)),
+        "lbs_weights": np.where(
+            skin[:, NECK, None] < follow, follow * neck + (1 - follow) * np.eye(1, len(neck)), skin
+        ),
     }
 
 

@@ -78,8 +78,20 @@ def test_clothes_move_only_near_the_neck(rig, axis):
     moved = np.linalg.norm(turned - still, axis=1)
     torso = np.unique(carriers(rig, Part.TORSO))
     skin, _ = cKDTree(still[: rig.head_vertices]).query(still[torso])
-    assert moved[torso[(skin > 0.036) | (np.abs(still[torso, 0]) > 0.11)]].max() < 0.001
+    from_joint = np.linalg.norm(still[torso] - rig.joints[JOINT_NAMES.index("neck")], axis=1)
+    off_skin = (skin > 0.036) | (np.abs(still[torso, 0]) > 0.11)
+    assert moved[torso[off_skin]].max() < 0.01
+    assert moved[torso[off_skin & (from_joint > 0.17)]].max() < 0.001
     assert moved[torso].max() < 0.04
+
+
+def test_shoulders_follow_a_little_and_stay_behind(rig):
+    still, turned = posed(rig), posed(rig, "neck", 0.5)
+    torso = np.unique(carriers(rig, Part.TORSO))
+    beside = still[torso] - rig.joints[JOINT_NAMES.index("neck")]
+    near = (np.linalg.norm(beside, axis=1) < 0.11) & (np.abs(beside[:, 0]) > 0.06) & (beside[:, 1] < 0)
+    share = (turned - still)[torso][near, 2] / (-0.5 * beside[near, 0])
+    assert share.min() > 0.03 and 0.08 < np.median(share) < 0.25
 
 
 def test_clothes_at_the_neck_go_with_its_skin(rig):
