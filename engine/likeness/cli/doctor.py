@@ -75,11 +75,14 @@ def check_cuda() -> list[Finding]:
         return []
     import torch
 
+    from likeness.rendering.device import missing_for_cuda
+
     if not torch.cuda.is_available():
         return [Finding("cuda", "note", "no device; the CPU is used.")]
-    if not importlib.util.find_spec("gsplat"):
-        remedy = "To use it, install the engine's `cuda` extra."
-        return [Finding("cuda", "note", f"{torch.cuda.get_device_name()}, but gsplat is not installed.", remedy)]
+    missing = missing_for_cuda()
+    if missing:
+        remedy = "To use it, install the engine's `cuda` extra and NVIDIA's CUDA toolkit."
+        return [Finding("cuda", "note", f"{torch.cuda.get_device_name()}, but {missing}.", remedy)]
     return [Finding("cuda", "ok", f"{torch.cuda.get_device_name()}, gsplat {importlib.metadata.version('gsplat')}")]
 
 

@@ -27,7 +27,8 @@ def rasterize_cuda(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return rgb, alpha and mean depth as `likeness.rendering.api.rasterize` does.
 
-    gsplat 1.5 caps alpha at 0.999, not at 0.99; otherwise the rules are the same.
+    gsplat 1.5 caps alpha at 0.999, 1.6 at 0.99 as we do; otherwise the rules are the same. Its backward pass adds up
+    in no fixed order, so that refinement does not repeat itself to the bit.
     Errors: MachineError `gsplat.missing`.
     """
     try:
@@ -51,7 +52,7 @@ def rasterize_cuda(
         packed=False,
         backgrounds=background[None],
         render_mode="RGB+ED",
-        covars=covars,
+        covars=(covars + covars.mT) / 2,  # gsplat reads the upper triangle alone, and so would its gradient be
         camera_model="ortho" if lens.orthographic else "pinhole",
         near_plane=lens.near,
         far_plane=min(lens.far, FAR),

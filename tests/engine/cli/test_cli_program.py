@@ -145,11 +145,11 @@ def test_a_name_close_to_a_controls_is_suggested(capsys, avatar_path, tmp_path):
 
 
 def test_cuda_is_refused_where_it_is_not(monkeypatch):
-    monkeypatch.setattr(device, "_missing_for_cuda", lambda: "torch finds no CUDA device")
+    monkeypatch.setattr(device, "missing_for_cuda", lambda: "torch finds no CUDA device")
     assert device.choose_device("auto") == device.choose_device("cpu") == "cpu"
     with pytest.raises(MachineError, match="no CUDA device"):
         device.choose_device("cuda")
-    monkeypatch.setattr(device, "_missing_for_cuda", lambda: "")
+    monkeypatch.setattr(device, "missing_for_cuda", lambda: "")
     assert device.choose_device("auto") == device.choose_device("cuda") == "cuda"
     assert device.device_name("cpu").strip()
 

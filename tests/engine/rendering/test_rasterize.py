@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.contract.errors import InputError, MachineError
+from likeness.contract.errors import InputError
 from likeness.geometry.cameras import PINHOLE, Camera, Lens, look_at_face
 from likeness.rendering.api import rasterize, render
 from likeness.rendering.reference import rasterize_reference
@@ -225,28 +225,3 @@ def test_kernels_compile_without_a_writable_package(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=300)
     assert list(tmp_path.rglob("*.nbi"))
-
-
-def test_cuda_without_gsplat_says_what_to_install(monkeypatch):
-    from likeness.rendering.cuda import rasterize_cuda
-
-    monkeypatch.setitem(sys.modules, "gsplat", None)
-    with pytest.raises(MachineError, match=r"gsplat\.missing"):
-        rasterize_cuda(*[torch.zeros(0)] * 6, 4, 4, torch.zeros(3), PINHOLE)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gsplat_draws_the_same():
-    pytest.importorskip("gsplat")
-    scene, camera = _scene(4, 200, opacity=(0.1, 0.95)), _camera(64, 48)
-    constants = (torch.from_numpy(camera.T_camera_head).float(), torch.from_numpy(camera.K).float(), 64, 48)
-    results = []
-    for device in ("cpu", "cuda"):
-        inputs = [tensor.float().to(device).detach().requires_grad_() for tensor in scene]
-        out = rasterize(*inputs, *constants, torch.tensor([0.2, 0.4, 0.6]))
-        (out.rgb.square().sum() + out.alpha.sum()).backward()
-        grads = [tensor.grad.cpu() for tensor in inputs]
-        grads[1] = (grads[1] + grads[1].mT) / 2
-        results.append([tensor.detach().cpu() for tensor in (out.rgb, out.alpha, out.depth)] + grads)
-    for ours, theirs in zip(*results, strict=True):
-        assert torch.linalg.norm(ours - theirs) < 5e-3 * torch.linalg.norm(ours)
