@@ -6,13 +6,17 @@
 # make extension                builds dist/likeness-VERSION.zip, with BLENDER=/path/to/blender or the bpy wheel's tool
 # make blenders                 makes Blenders to test with in a root of their own (Debian, as root; SUITE=sid for newer)
 # make setup [CUDA=1]           sets up .venv alone; CUDA=1 takes the CUDA build of torch, and gsplat
-# make bench | lint | head      measure; check the style; rebuild Open Head from the MakeHuman data
+# make bench [BENCH=...]        measures everything into build/bench: one table, and pictures side by side; BENCH takes
+#                               --portraits, --multiview, --clips FOLDER of your own and more (see tests/bench/bench_heads.py)
+# make gallery                  makes the pictures of docs/gallery and docs/images again
+# make lint | head              check the style; rebuild Open Head from the MakeHuman data
 #
 # PYTHON=...       the Python 3.11 to build .venv with
 # TORCH_INDEX=...  a package index to take torch from, in place of what is found by itself
 
 PYTHON ?= python3.11
 PORTRAIT ?=
+BENCH ?=
 CUDA ?=
 TORCH_INDEX ?=
 
@@ -32,7 +36,7 @@ endif
 
 BPY_VERSIONS := 4.2 4.5 5.0
 
-.PHONY: demo test test-engine test-addon test-blender extension bpy blenders bench lint head setup setup-test clean
+.PHONY: demo test test-engine test-addon test-blender extension bpy blenders bench gallery lint head setup setup-test clean
 
 demo: setup
 	$(BIN)/python -m likeness.cli.demo $(if $(PORTRAIT),"$(PORTRAIT)") -o demo
@@ -68,7 +72,10 @@ blenders:
 	tests/blender/sandbox make
 
 bench: setup-test
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python tests/bench/bench_heads.py $(BENCH)
+
+gallery: setup-test
+	$(BIN)/python docs/gallery/make.py
 
 lint: setup-test
 	$(BIN)/ruff check .
