@@ -14,6 +14,7 @@ from likeness.head.assets import HeadAssets
 from likeness.head.model import rig_vertices
 from likeness.lifting.appearance import complete_skin
 from likeness.lifting.eyes import lift_eyes
+from likeness.lifting.glasses_lift import lift_glasses
 from likeness.lifting.hair import lift_volume
 from likeness.lifting.mouth import lift_mouth
 from likeness.lifting.refine import refine
@@ -60,6 +61,7 @@ def lift_layers(scene: Scene, rng: np.random.Generator, progress: Progress) -> L
         *tuck_in(scene, volume, lift_skin(scene, view, colors, rng)),
         *lift_eyes(scene, view, colors, rng),
         *lift_mouth(scene, view, colors, rng),
+        *lift_glasses(scene, view),
         *lift_volume(scene, view, volume, colors, rng),
         *lift_yoke(scene, view, volume, rng),
     ]

@@ -87,6 +87,8 @@ class MeshGuess:
     """The nearest triangle is modelled as skin, eye or mouth."""
     scalp: Bool[np.ndarray, "S S"]
     """The nearest triangle is modelled as scalp, under which skin or hair may show."""
+    worn: Bool[np.ndarray, "S S"]
+    """Glasses are seen there, which say nothing of what they hide."""
 
 
 def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
@@ -95,7 +97,7 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
     looks = _Looks.of(scene.portrait.foreground)
     sure = _sure_places(scene, guess, person)
     face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~_features(scene)
-    face &= ~_hull(scene, JAW)
+    face &= ~_hull(scene, JAW) & ~guess.worn
     # Further down what hangs together with the hair may be a beard, which lies on the skin.
     over_nose = np.arange(len(person))[:, None] < scene.portrait.landmarks[UNDER_NOSE, 1]
     for _ in range(ROUNDS):
@@ -103,7 +105,9 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
         # The middle of the face tells the forehead's skin, the hair above it the strands that hang from there.
         seen = posterior.argmax(-1)
         sure[Material.SKIN] = face & (seen == Material.SKIN)
-        sure[Material.HAIR] = _connected(sure[Material.HAIR], over_nose & person & (seen == Material.HAIR))
+        sure[Material.HAIR] = _connected(
+            sure[Material.HAIR], over_nose & person & ~guess.worn & (seen == Material.HAIR)
+        )
     fixed = _hull(scene, FEATURES, JAW) & guess.skin
     posterior[fixed] = np.eye(len(Material))[Material.SKIN]
     open_question = person & (guess.skin | guess.scalp) & ~fixed
@@ -171,9 +175,10 @@ def _sure_places(
     rows = np.arange(len(person))[:, None]
     reach = SURE_REACH / scene.metres_per_pixel
     solid = ndimage.distance_transform_edt(scene.portrait.alpha > SOLID) * scene.metres_per_pixel > RIM
+    solid &= ~guess.worn
     far = solid & (ndimage.distance_transform_edt(~guess.skin) > reach)
     chin = scene.portrait.landmarks[CHIN, 1]
-    skin = _hull(scene, FEATURES) & person & guess.skin & ~_features(scene)
+    skin = _hull(scene, FEATURES) & person & guess.skin & ~guess.worn & ~_features(scene)
     return {Material.SKIN: skin, Material.HAIR: far & (rows < chin), Material.CLOTH: far & (rows > chin + reach)}
 
 

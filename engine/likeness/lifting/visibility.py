@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.geometry.frames import vertex_normals
+from likeness.lifting.glasses import Glasses, find_glasses
 from likeness.lifting.parsing import Material, MeshGuess, parse_materials
 from likeness.lifting.types import ALPHA_FLOOR, Scene
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh
@@ -45,6 +46,7 @@ class Label(IntEnum):
     VOLUME = 2
     EYE = 3
     MOUTH = 4
+    GLASSES = 5
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Visibility:
     """Distance in pixels from the person's outline, inwards; 0 outside. What lies beyond the photograph is inside."""
     surface: MeshRaster
     """The nearest triangle of all but lashes at every pixel, whatever the pixel shows."""
+    glasses: Glasses | None
 
 
 def explain_pixels(scene: Scene) -> Visibility:
@@ -82,7 +85,9 @@ def explain_pixels(scene: Scene) -> Visibility:
     _close_holes(triangle, depth, bary, to_outline, SLIVER / scene.metres_per_pixel)
     parts = openings(scene)
     opened = np.any([mask for _, mask in parts], 0)
-    guess = MeshGuess((triangle >= 0) & skin[triangle] | opened, (triangle >= 0) & scalp[triangle] & ~opened)
+    glasses = find_glasses(scene)
+    worn = np.zeros(opened.shape, bool) if glasses is None else glasses.mask
+    guess = MeshGuess((triangle >= 0) & skin[triangle] | opened, (triangle >= 0) & scalp[triangle] & ~opened, worn)
     material = parse_materials(scene, guess)
     label = np.where((guess.skin | guess.scalp) & (material == Material.SKIN), Label.SKIN, Label.VOLUME)
     for name, mask in parts:
@@ -90,11 +95,12 @@ def explain_pixels(scene: Scene) -> Visibility:
         mask &= inner.triangle >= 0
         triangle[mask], depth[mask], bary[mask] = inner.triangle[mask], inner.depth[mask], inner.bary[mask]
         label[mask] = Label.MOUTH if name == "mouth" else Label.EYE
+    label[worn] = Label.GLASSES
     normal, facing = _normals(scene, triangle, bary)
     label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
     triangle[off_mesh], depth[off_mesh] = -1, np.inf
-    return Visibility(label.astype(np.int32), material, triangle, depth, normal, facing, to_outline, surface)
+    return Visibility(label.astype(np.int32), material, triangle, depth, normal, facing, to_outline, surface, glasses)
 
 
 def pixel_of(points: Float[np.ndarray, "N 2"], size: int) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
