@@ -21,6 +21,7 @@ from likeness.tracking.landmarks import (
     unbiased,
 )
 from likeness.tracking.parameters import FitState, LinearPoints, project
+from likeness.tracking.people import resting_mouth, usual_identity
 from likeness.tracking.silhouette import MatteField, mesh_outline, outline_pull
 from likeness.tracking.terms import (
     DistancePrior,
@@ -57,6 +58,8 @@ RARE = (
     "tongueOut",
 )  # fmt: skip
 """Controls that people seldom use before a camera; identity or another control mostly explains the same better."""
+SMILE_DEVIATIONS = {"mouthSmile": 0.9, "mouthStretch": 0.4, "mouthDimple": 0.3}
+"""Of what widens a mouth; broad smiles before a camera are common and need all three."""
 GAZE_DEVIATION = 0.6
 SYMMETRY_DEVIATION = 0.8
 
@@ -109,7 +112,7 @@ def principal_point(portrait: Portrait) -> Float[np.ndarray, "2"]:
     return (np.array([width, height]) / 2 - (left, top)) * (len(portrait.rgb) / side)
 
 
-def priors(state: FitState) -> list[Term]:
+def priors(evidence: Evidence, state: FitState) -> list[Term]:
     """Return what is believed before any picture is seen."""
     names = np.array(ARKIT_NAMES)
     looks = np.char.startswith(names, "eyeLook")
@@ -117,12 +120,18 @@ def priors(state: FitState) -> list[Term]:
     right = np.array([ARKIT_NAMES.index(name.replace("Left", "Right")) for name in names[left]])
     deviations = np.where(np.isin(names, RARE), RARE_DEVIATION, CONTROL_DEVIATION)
     deviations = np.where(looks, GAZE_DEVIATION, deviations)
-    return [
-        IdentityPrior(1.0),
+    for start, deviation in SMILE_DEVIATIONS.items():
+        deviations = np.where(np.char.startswith(names, start), deviation, deviations)
+    beliefs = [
         ExpressionPrior(deviations, CONTROL_SHIFT),
         SymmetryPrior(left, right, SYMMETRY_DEVIATION),
         DistancePrior(DISTANCE, DISTANCE_DEVIATION),
     ]
+    count = len(state.betas)
+    if count:
+        points = evidence.landmark_points
+        beliefs += [IdentityPrior(1.0, usual_identity(points, count)), resting_mouth(points, count)]
+    return beliefs
 
 
 def landmark_terms(evidence: Evidence, state: FitState) -> list[Term]:

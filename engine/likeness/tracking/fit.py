@@ -82,7 +82,7 @@ def fit_landmarks(evidence: Evidence, center: Float[np.ndarray, "2"]) -> FitStat
     pose_only = np.arange(state.size) < POSE_COLUMNS
 
     def make_terms(state: FitState) -> list[Term]:
-        return [*landmark_terms(evidence, state), *priors(state)]
+        return [*landmark_terms(evidence, state), *priors(evidence, state)]
 
     state = minimize(make_terms, state, free=pose_only, iterations=POSE_ITERATIONS)
     return minimize(make_terms, state, free=np.ones(state.size, bool), iterations=LANDMARK_ITERATIONS)
@@ -95,7 +95,7 @@ def fit_picture(evidence: Evidence, field: MatteField, image: LogImage, state: F
         shading = shading_term(image, evidence.assets, evidence.vertices, state)
 
         def make_terms(state: FitState, seen: tuple[Term, ...] = (outline, shading)) -> list[Term]:
-            return [*landmark_terms(evidence, state), *seen, *priors(state)]
+            return [*landmark_terms(evidence, state), *seen, *priors(evidence, state)]
 
         state = minimize(make_terms, state, free=np.ones(state.size, bool), iterations=PICTURE_ITERATIONS)
     return state

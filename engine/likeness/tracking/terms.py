@@ -69,13 +69,14 @@ class LineTerm:
 
 @dataclass(frozen=True)
 class IdentityPrior:
-    """Betas are standard normal."""
+    """Betas are normal around a mean."""
 
     deviation: float
+    mean: Float[np.ndarray, "K"] | float = 0.0
 
     def residuals(self, state: FitState) -> Float[np.ndarray, "R"]:
-        """Return the betas over their deviation."""
-        return state.betas / self.deviation
+        """Return the betas' distance from the mean over their deviation."""
+        return (state.betas - self.mean) / self.deviation
 
     def linearized(self, state: FitState) -> tuple[Float[np.ndarray, "R"], Float[np.ndarray, "R P"]]:
         """Return residuals and derivative."""

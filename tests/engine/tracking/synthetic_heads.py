@@ -1,5 +1,7 @@
 """Portraits whose truth is known: random heads of Open Head's own family, painted, lit and photographed.
 
+They scatter around the usual depths of people, not around the family's flat mean.
+
 The paint is nobody's model: skin of a random tone with smooth blotches, fine noise, red lips, brows, hair on the scalp
 and cast-free light from two directions over an ambient term, in linear light, with a highlight.
 """
@@ -19,6 +21,9 @@ from likeness.portrait.build import make_portrait
 from likeness.portrait.faces import find_faces
 from likeness.portrait.types import Photograph, Portrait
 from likeness.rendering.mesh import rasterize_mesh
+from likeness.tracking.landmarks import embedded_landmarks
+from likeness.tracking.parameters import MAX_IDENTITY, head_points
+from likeness.tracking.people import usual_identity
 
 SIZE = 640
 FACE_REGIONS = ("face", "lids_left", "lids_right", "lips")
@@ -64,6 +69,8 @@ def aligned_error(source: np.ndarray, target: np.ndarray) -> float:
 
 def _draw(assets: HeadAssets, rng: np.random.Generator, number: int) -> SyntheticHead | None:
     betas = rng.normal(size=assets.shapedirs.shape[-1]).astype(np.float32)
+    usual = usual_identity(embedded_landmarks(head_points(assets), assets), min(MAX_IDENTITY, len(betas)))
+    betas[: len(usual)] += usual
     controls = np.zeros(len(assets.expr_names), np.float32)
     if number % 2:
         for name, value in EXPRESSIONS[number // 2 % len(EXPRESSIONS)].items():

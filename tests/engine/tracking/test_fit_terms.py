@@ -6,6 +6,7 @@ import pytest
 from likeness.head.assets import HeadAssets
 from likeness.portrait.types import Photograph, Portrait
 from likeness.tracking.parameters import FitState, LinearPoints, project, project_with_jacobian
+from likeness.tracking.people import RestingMouth
 from likeness.tracking.shading import harmonics, harmonics_gradient, log_image, shading_term
 from likeness.tracking.terms import (
     DistancePrior,
@@ -46,6 +47,7 @@ def make_terms(vertices: LinearPoints) -> dict[str, Term]:
         "expression": ExpressionPrior(rng.uniform(0.2, 1, 52), 0.1),
         "symmetry": SymmetryPrior(np.array([0, 6]), np.array([1, 7]), 0.3),
         "distance": DistancePrior(1.0, 0.1),
+        "mouth": RestingMouth(0.003, rng.normal(0, 1e-3, vertices.directions.shape[-1] - 52), 0.002),
     }
 
 
@@ -56,7 +58,7 @@ def test_projection_agrees_with_the_camera(vertices: LinearPoints, state: FitSta
     np.testing.assert_allclose(project_with_jacobian(points, state)[0], expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["landmarks", "lines", "identity", "expression", "symmetry", "distance"])
+@pytest.mark.parametrize("name", ["landmarks", "lines", "identity", "expression", "symmetry", "distance", "mouth"])
 def test_derivative_is_the_finite_difference(name: str, vertices: LinearPoints, state: FitState) -> None:
     term = make_terms(vertices)[name]
     residual, jacobian = term.linearized(state)
