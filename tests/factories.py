@@ -23,7 +23,7 @@ def make_avatar(*, gaussians: int = 200, seed: int = 0) -> Avatar:
             head_model_hash="0" * 64,
             head_model_licence="CC0-1.0",
             portrait_sha256="1" * 64,
-            settings={"quality": "draft", "seed": seed},
+            settings={"quality": "draft", "seed": seed, "order": "importance"},
             software_version="0.1.0",
         ),
         rig=rig,

@@ -10,6 +10,7 @@ import numpy as np
 from mathutils import Matrix
 
 from likeness.contract.errors import InputError, LikenessError
+from likeness.contract.levels import LEVELS
 
 from . import state
 from .layout import Gaussians
@@ -31,7 +32,8 @@ class Posed:
     positions: Array[np.ndarray, "V 3"]
     """The evaluated mesh's vertices, object space, float32."""
     matrix_world: Matrix
-    share: float
+    most: int | None
+    """Splats to draw; None for all."""
     opacity: float
     show: str
 
@@ -53,7 +55,7 @@ def posed(mesh: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Posed:
         splats=settings.splats,
         positions=_positions(mesh, evaluated),
         matrix_world=evaluated.matrix_world.copy(),
-        share=settings.share,
+        most=LEVELS.get(settings.detail.lower()),
         opacity=settings.opacity,
         show=settings.show,
     )

@@ -64,7 +64,7 @@ class SplatPainter:
 
     def content(self, avatar: Posed, view: View) -> tuple[object, ...]:
         """Return all that a picture of the avatar depends on besides its vertices."""
-        return (view.key, _matrix_bytes(avatar), signature(avatar.splats), avatar.share)
+        return (view.key, _matrix_bytes(avatar), signature(avatar.splats), avatar.most)
 
     def paint(self, avatar: Posed, view: View, target: Target) -> None:
         """Draw the avatar into the target, from far to near. Errors: InputError `overlay.splats`."""
@@ -92,7 +92,7 @@ class SplatPainter:
         self._corners.draw_instanced(self._shader, instance_start=0, instance_count=count)
 
     def _load(self, avatar: Posed) -> _Loaded:
-        wanted = (*signature(avatar.splats), avatar.share)
+        wanted = (*signature(avatar.splats), avatar.most)
         loaded = self._loaded.get(avatar.uid)
         if loaded is None or loaded.signature != wanted:
             loaded = self._loaded[avatar.uid] = _read(avatar, wanted)
@@ -103,7 +103,7 @@ class SplatPainter:
 
 def _read(avatar: Posed, wanted: tuple[object, ...]) -> _Loaded | _Refused:
     try:
-        packed = pack(read_gaussians(avatar.name, avatar.splats, len(avatar.positions)), avatar.share)
+        packed = pack(read_gaussians(avatar.name, avatar.splats, len(avatar.positions)), avatar.most)
     except LikenessError as reason:
         return _Refused(wanted, reason)
     return _Loaded(wanted, packed, data_texture(packed.texels.reshape(-1, 4)))

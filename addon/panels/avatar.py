@@ -222,7 +222,7 @@ def _draw_display(layout: UILayout, avatar: AvatarProperties) -> None:
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(avatar, "opacity", slider=True)
-    column.prop(avatar, "share", slider=True)
+    column.row(align=True).prop(avatar, "detail", expand=True)
 
 
 def _draw_rig(layout: UILayout, context: Context, mesh: Object) -> None:

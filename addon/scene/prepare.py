@@ -9,6 +9,7 @@ import numpy as np
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, BoundGaussians, PortraitView, Rig
+from likeness.contract.levels import in_order, rest_means
 
 from ..conventions import BONE_NAMES, head_to_blender, srgb_to_linear
 from .correctives import correctives
@@ -68,6 +69,7 @@ class PreparedAvatar:
 
 def prepare(avatar: Avatar) -> PreparedAvatar:
     """Turn an avatar into what Blender takes."""
+    avatar = in_order(avatar)
     rig = avatar.rig
     faces = rig.faces[: rig.head_triangles]
     controls = zip(rig.control_names, avatar.view.controls, strict=True)
@@ -138,7 +140,7 @@ def _points(rig: Rig, gaussians: BoundGaussians) -> dict[str, np.ndarray]:
     corners = rig.faces[gaussians.triangle].astype(np.int32)
     columns = {f"local_basis_{k}": gaussians.local_basis[:, :, k] for k in range(3)}
     return {
-        "position": head_to_blender(_rest_means(rig, gaussians)),
+        "position": head_to_blender(rest_means(rig, gaussians)),
         **dict(zip(("vertex_a", "vertex_b", "vertex_c"), corners.T, strict=True)),
         "local_mean": gaussians.local_mean,
         **columns,
@@ -146,16 +148,6 @@ def _points(rig: Rig, gaussians: BoundGaussians) -> dict[str, np.ndarray]:
         "color": gaussians.colors,
         "part": gaussians.part.astype(np.int32),
     }
-
-
-def _rest_means(rig: Rig, gaussians: BoundGaussians) -> Array[np.ndarray, "N 3"]:
-    """Return a + F m of every Gaussian at neutral, head space; `BoundGaussians` says what F is."""
-    a, b, c = (rig.v_neutral[rig.faces[gaussians.triangle, k]] for k in range(3))
-    e1, e2 = b - a, c - a
-    normal = np.cross(e1, e2)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    u, v, w = (gaussians.local_mean[:, k : k + 1] for k in range(3))
-    return a + e1 * u + e2 * v + normal / np.sqrt(np.maximum(length, 1e-24)) * w
 
 
 def _vertex_colors(rig: Rig, gaussians: BoundGaussians) -> Array[np.ndarray, "V 3"]:

@@ -1,4 +1,4 @@
-"""The overlay's numbers: texels, shares, the order of drawing, and what it remembers. No gpu, no bpy."""
+"""The overlay's numbers: texels, levels of detail, the order of drawing, and what it remembers. No gpu, no bpy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from addon.conventions import blender_to_head
 from addon.overlay import layout, order, state, targets
 from addon.overlay.layout import Gaussians
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from likeness.contract.levels import widening
 
 
 def make(count: int, *, vertices: int = 40, seed: int = 0) -> tuple[Gaussians, np.ndarray]:
@@ -75,33 +78,16 @@ def test_the_nearest_step_does_not_wrap_around() -> None:
     assert steps.max() >> order.LOW_BITS < 1 << 16
 
 
-@settings(deadline=None, max_examples=20)
-@given(count=st.integers(1, 500), first=st.floats(0.05, 1), second=st.floats(0.05, 1))
-def test_a_smaller_share_is_part_of_a_larger_one(count: int, first: float, second: float) -> None:
-    gaussians, _ = make(count)
-    few, many = (set(indices(layout.pack(gaussians, share), gaussians)) for share in sorted((first, second)))
-    assert few <= many
-    assert len(few) == layout.kept_count(count, min(first, second)) >= 1
-
-
-@pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
-def test_a_share_is_widened_and_spread_evenly(share: float) -> None:
-    rng = np.random.default_rng(0)
-    points = rng.uniform(size=(8000, 3)).astype(np.float32)
-    kept = points[layout.evenly_spread(points)[: layout.kept_count(8000, share)]]
-    counts = np.histogramdd(kept, bins=4, range=[(0, 1)] * 3)[0]
-    wanted = np.histogramdd(points, bins=4, range=[(0, 1)] * 3)[0] * share
-    assert np.abs(counts - wanted).max() < 4  # chance alone would be off by three times the root of it
+@pytest.mark.parametrize("most", [1, 100, 400, 5000])
+def test_a_level_is_the_beginning_widened(most: int) -> None:
     gaussians, _ = make(400)
-    packed = layout.pack(gaussians, share)
-    basis = gaussians.local_basis[indices(packed, gaussians)].astype(np.float64)
-    np.testing.assert_allclose(packed.texels[:, 2, 0], (basis[:, 0] ** 2).sum(axis=1) / share, rtol=1e-4)
-
-
-@given(st.integers(1, 5000))
-def test_every_point_comes_once(count: int) -> None:
-    points = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
-    assert np.array_equal(np.sort(layout.evenly_spread(points)), np.arange(count))
+    packed = layout.pack(gaussians, most)
+    which = indices(packed, gaussians)
+    assert sorted(which) == list(range(min(most, 400)))
+    factor = widening(blender_to_head(gaussians.rest), len(which))[which]
+    assert (factor == 1).all() if most >= 400 else factor.mean() > 1.3
+    basis = gaussians.local_basis[which].astype(np.float64)
+    np.testing.assert_allclose(packed.texels[:, 2, 0], factor * (basis[:, 0] ** 2).sum(axis=1), rtol=1e-4)
 
 
 def test_rows_are_filled_up() -> None:

@@ -18,7 +18,9 @@ WIDTH, HEIGHT = 12, 16
 def small_avatar() -> Avatar:
     """Return a tetrahedron of a head with every control, and a scaffold of one triangle."""
     rng = np.random.default_rng(0)
-    info = AvatarInfo("open", "0" * 64, "CC0-1.0", "1" * 64, {"quality": "draft", "seed": 0}, "0.1.0")
+    info = AvatarInfo(
+        "open", "0" * 64, "CC0-1.0", "1" * 64, {"quality": "draft", "seed": 0, "order": "importance"}, "0.1.0"
+    )
     gaussians = BoundGaussians(
         triangle=rng.integers(0, 5, SPLATS).astype(np.int32),
         local_mean=np.zeros((SPLATS, 3), np.float32),

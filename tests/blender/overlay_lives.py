@@ -103,7 +103,7 @@ def edits(viewport: Viewport, report: dict[str, object], mesh: bpy.types.Object)
     changes = {
         "slider": lambda: setattr(key, "value", 1.0 - key.value),
         "object": lambda: setattr(mesh, "location", (0.01, 0.0, 0.0)),
-        "share": lambda: setattr(mesh.likeness, "share", 0.5),
+        "detail": lambda: setattr(mesh.likeness, "detail", "20K"),
         "opacity": lambda: setattr(mesh.likeness, "opacity", 0.3),
     }
     for name, change in changes.items():
@@ -111,8 +111,8 @@ def edits(viewport: Viewport, report: dict[str, object], mesh: bpy.types.Object)
         change()
         yield from settled(viewport)
         report[f"splats_drawn_after_{name}"] = state.current.drawn["splats"] - before
-    mesh.likeness.share = mesh.likeness.opacity = 1.0
-    report["share_back"] = yield from settled(viewport)
+    mesh.likeness.detail, mesh.likeness.opacity = "FULL", 1.0
+    report["detail_back"] = yield from settled(viewport)
 
 
 def failures(viewport: Viewport, report: dict[str, object], mesh: bpy.types.Object) -> Steps:

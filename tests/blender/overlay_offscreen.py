@@ -1,6 +1,6 @@
 """Draw an avatar without a screen: overlay_offscreen.py ARRAYS.npz VIEWS.npz PICTURES.npz (bpy 5.2, gpu.init()).
 
-VIEWS.npz holds `NAME_view`, `NAME_window`, `NAME_world`, `NAME_size` and `NAME_share`; every NAME becomes a picture.
+VIEWS.npz holds `NAME_view`, `NAME_window`, `NAME_world`, `NAME_size` and `NAME_detail`; every NAME becomes a picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arrays: Path, views: Path, pictures: Path) -> None:
     given, drawn = dict(np.load(views)), {}
     for name in sorted(key.removesuffix("_view") for key in given if key.endswith("_view")):
         mesh.matrix_parent_inverse = Matrix(given[f"{name}_world"].tolist())  # alone keeps a shear
-        mesh.likeness.share = float(given[f"{name}_share"])
+        mesh.likeness.detail = str(given[f"{name}_detail"])
         view, window = (Matrix(given[f"{name}_{kind}"].tolist()) for kind in ("view", "window"))
         drawn[name] = draw_offscreen(mesh, view, window, *given[f"{name}_size"].tolist())
     np.savez(pictures, **drawn)

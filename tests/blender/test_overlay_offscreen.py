@@ -41,10 +41,11 @@ def test_orthographic_views_are_what_a_far_camera_sees(gpu_python: Blender, tmp_
     assert psnr(pictures["ortho"], pictures["far"]) > 35
 
 
-@pytest.mark.parametrize("share", [0.5, 0.25])
-def test_a_share_leaves_no_holes(gpu_python: Blender, tmp_path: Path, share: float) -> None:
-    arrays = head_arrays(8000)
-    pictures = _draw(gpu_python, tmp_path, arrays, {"all": _view(), "some": {**_view(), "share": share}})
+@pytest.mark.parametrize("count", [40_000, 80_000])
+def test_a_level_of_detail_leaves_no_holes(gpu_python: Blender, tmp_path: Path, count: int) -> None:
+    arrays = head_arrays(count)
+    views = {"all": _view(), "some": {**_view(), "detail": np.array("20K")}}
+    pictures = _draw(gpu_python, tmp_path, arrays, views)
     inside = pictures["all"][..., 3] > 0.999
     assert inside.mean() > 0.05
     assert (pictures["some"][..., 3][inside] > 0.9).mean() > 0.99
@@ -80,7 +81,7 @@ def _view(
         "window": window,
         "world": _turned() if world is None else world,
         "size": np.array(SIZE),
-        "share": np.array(1.0),
+        "detail": np.array("FULL"),
     }
 
 

@@ -99,11 +99,11 @@ def test_playback_shows_every_frames_own_mesh(lives: dict) -> None:
 
 
 def test_a_change_draws_once(lives: dict) -> None:
-    assert [lives[f"splats_drawn_after_{name}"] for name in ("slider", "object", "share", "opacity")] == [1, 1, 1, 0]
+    assert [lives[f"splats_drawn_after_{name}"] for name in ("slider", "object", "detail", "opacity")] == [1, 1, 1, 0]
 
 
 def test_a_broken_avatar_says_so_and_others_go_on(lives: dict) -> None:
-    one, two = lives["share_back"], lives["two"]
+    one, two = lives["detail_back"], lives["two"]
     assert two > 1.5 * one > 0
     assert lives["subdivided_seen"] == pytest.approx(one, rel=0.02)
     assert "vertices instead of" in lives["subdivided_problem"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from likeness.avatar.animate import portrait_expression, prepare_avatar, render_avatar
+from likeness.avatar.importance import by_importance
 from likeness.avatar.pictures import encode_png, to_straight_uint8
 from likeness.avatar.views import face_camera
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, PortraitView
@@ -82,6 +83,7 @@ def create_avatar(
         portrait_png=encode_png(photograph.rgb),
         thumbnail_png=b"",
     )
+    avatar = by_importance(avatar, device)
     return replace(avatar, thumbnail_png=_thumbnail(avatar)), warnings
 
 

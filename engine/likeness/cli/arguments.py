@@ -6,8 +6,29 @@ import argparse
 import math
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from likeness.contract.avatar import Avatar
 
 MAX_SIDE = 8192
+
+
+def add_gaussians(parser: argparse.ArgumentParser) -> None:
+    """Add the option for a level of detail."""
+    parser.add_argument(
+        "--gaussians",
+        type=gaussians,
+        metavar="20k|50k|100k|N",
+        help="a level of detail: the N Gaussians that count most, for the web and weak machines; default: all",
+    )
+
+
+def at_level(avatar: Avatar, options: argparse.Namespace) -> Avatar:
+    """Return the avatar as detailed as the option says."""
+    from likeness.contract.levels import level
+
+    return level(avatar, options.gaussians) if options.gaussians else avatar
 
 
 def controls(text: str) -> dict[str, float]:
@@ -63,6 +84,17 @@ def count(text: str) -> int:
     """Parse a whole number of at least 1."""
     if not re.fullmatch(r"\d{1,6}", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 999999")
+    return int(text)
+
+
+def gaussians(text: str) -> int:
+    """Parse a level of detail, `20k`, or a number of Gaussians."""
+    from likeness.contract.levels import LEVELS
+
+    if text in LEVELS:
+        return LEVELS[text]
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither {', '.join(LEVELS)} nor a number of Gaussians")
     return int(text)
 
 

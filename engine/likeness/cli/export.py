@@ -17,6 +17,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("avatar", type=Path, metavar="AVATAR")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.ply|.obj")
     parser.add_argument("--controls", type=arguments.controls, default={}, metavar="jawOpen=0.7,...")
+    arguments.add_gaussians(parser)
     parser.set_defaults(run=run)
 
 
@@ -25,9 +26,11 @@ def run(options: argparse.Namespace) -> None:
     suffix = options.output.suffix.lower()
     if suffix not in FORMATS:
         raise UsageError("usage", f"{options.output} is neither .ply nor .obj.", "Name OUT.ply or OUT.obj.")
+    if suffix == ".obj" and options.gaussians:
+        raise UsageError("usage", "A mesh has no Gaussians.", "Leave out --gaussians, or name OUT.ply.")
     from likeness.contract.avatar_file import read_avatar
 
-    avatar = read_avatar(options.avatar)
+    avatar = arguments.at_level(read_avatar(options.avatar), options)
     from likeness.avatar.animate import neutral, with_controls
     from likeness.avatar.export import export_obj, export_ply
 

@@ -37,6 +37,7 @@ def describe(avatar: Avatar, path: Path) -> dict[str, object]:
     import numpy as np
 
     from likeness.contract.avatar import Part
+    from likeness.contract.levels import LEVELS
 
     counts = np.bincount(avatar.gaussians.part, minlength=len(Part))
     return {
@@ -53,6 +54,7 @@ def describe(avatar: Avatar, path: Path) -> dict[str, object]:
         "vertices": avatar.rig.head_vertices,
         "triangles": avatar.rig.head_triangles,
         "gaussians": len(avatar.gaussians.triangle),
+        "levels": {name: count for name, count in LEVELS.items() if count < len(avatar.gaussians.triangle)},
         "parts": {part.name.lower(): int(counts[part]) for part in Part},
         "controls": list(avatar.rig.control_names),
     }

@@ -63,6 +63,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="transparent|portrait|#rrggbb|FILE",
         help="default: transparent, in a video dark grey",
     )
+    arguments.add_gaussians(parser)
     _add_performance(parser)
     parser.set_defaults(run=run)
 
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
     _check_performance(options)
     from likeness.contract.avatar_file import read_avatar
 
-    avatar = read_avatar(options.avatar)
+    avatar = arguments.at_level(read_avatar(options.avatar), options)
     plan = make_plan(options, avatar)
     with TerminalProgress() as progress:
         write_shots(options, plan, draw(plan, avatar, progress))

@@ -49,7 +49,7 @@ def test_stages_are_reported_in_order(astronaut):
 
 def test_the_file_holds_the_settings_and_the_photograph(astronaut):
     avatar = astronaut.driven.avatar
-    assert avatar.info.settings == {"quality": "draft", "seed": SEED}
+    assert avatar.info.settings == {"quality": "draft", "seed": SEED, "order": "importance"}
     assert (avatar.view.width, avatar.view.height) == Image.open(astronaut.photograph).size
     assert 20_000 < len(avatar.gaussians.triangle) < 120_000
     assert [warning for warning in astronaut.warnings if "pixels wide" in warning]

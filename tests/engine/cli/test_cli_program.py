@@ -13,7 +13,7 @@ import pytest
 from factories import make_avatar
 from likeness.cli import create, info, main, program
 from likeness.cli.terminal import TerminalProgress
-from likeness.contract.avatar_file import write_avatar
+from likeness.contract.avatar_file import read_avatar, write_avatar
 from likeness.contract.errors import InputError, MachineError
 from likeness.rendering import device
 
@@ -78,7 +78,29 @@ def test_info_tells_as_text_and_as_json(capsys, avatar_path):
     assert code == 0 and "head licence     CC0-1.0" in output
     code, output, _ = run(capsys, "info", avatar_path, "--json")
     told = json.loads(output)
+    assert told["levels"] == {}
     assert told["gaussians"] == 200 == sum(told["parts"].values()) and "jawOpen" in told["controls"]
+
+
+def test_info_names_the_levels_below_an_avatars_own(tmp_path):
+    path = tmp_path / "me.likeness"
+    write_avatar(path, make_avatar(gaussians=20_001))
+    assert info.describe(read_avatar(path), path)["levels"] == {"20k": 20_000}
+
+
+def test_export_writes_as_many_gaussians_as_asked_for(capsys, tmp_path, avatar_path):
+    for asked, written in (("50", 50), ("20k", 200), (None, 200)):
+        path = tmp_path / f"{asked}.ply"
+        code, *_ = run(capsys, "export", avatar_path, "-o", path, *(["--gaussians", asked] if asked else []))
+        assert code == 0 and f"element vertex {written}\n".encode() in path.read_bytes()
+    code, _, last = run(capsys, "export", avatar_path, "-o", tmp_path / "head.obj", "--gaussians", "50")
+    assert code == 2 and "no Gaussians" in last
+
+
+@pytest.mark.parametrize("wrong", ["0", "-5", "20K!", "many"])
+def test_a_level_that_is_none_is_refused(capsys, tmp_path, avatar_path, wrong):
+    code, _, last = run(capsys, "render", avatar_path, "-o", tmp_path / "a.png", f"--gaussians={wrong}")
+    assert code == 2 and "20k" in last
 
 
 def test_create_hands_over_its_options_and_writes(capsys, tmp_path, monkeypatch):
