@@ -75,7 +75,7 @@ bench: setup-test
 	$(BIN)/python tests/bench/bench_heads.py $(BENCH)
 
 gallery: setup-test
-	$(BIN)/python docs/gallery/make.py
+	$(BIN)/python tests/bench/gallery.py
 
 lint: setup-test
 	$(BIN)/ruff check .

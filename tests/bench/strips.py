@@ -16,6 +16,7 @@ from likeness.avatar.animate import DrivenAvatar, neutral, prepare_avatar, rende
 from likeness.avatar.pictures import encode_png, over, plain_background
 from likeness.avatar.views import orbit_camera
 from likeness.contract.avatar_file import read_avatar
+from likeness.geometry.cameras import Camera
 
 DARK = plain_background((60, 62, 66))
 CELL = 320
@@ -23,14 +24,18 @@ FRAME = 0.62
 """How much of the face square's side a cell shows."""
 
 
-def turn_cells(driven: DrivenAvatar, yaws: Sequence[float], size: int = CELL) -> list[UInt8[np.ndarray, "S S 3"]]:
+def turn_cells(
+    driven: DrivenAvatar, yaws: Sequence[float], size: int = CELL, frame: float = FRAME
+) -> list[UInt8[np.ndarray, "S S 3"]]:
     """Draw the neutral head from each yaw, degrees."""
-    rest, margin = neutral(driven.avatar), size * (1 - FRAME) / 2
-    cameras = (orbit_camera(driven.avatar, yaw, 0, size, size) for yaw in yaws)
-    return [
-        over(render_avatar(driven, camera.cropped(margin, margin, size * FRAME, size), rest), DARK)
-        for camera in cameras
-    ]
+    rest = neutral(driven.avatar)
+    return [over(render_avatar(driven, cell_camera(driven, yaw, size, frame), rest), DARK) for yaw in yaws]
+
+
+def cell_camera(driven: DrivenAvatar, yaw: float, size: int, frame: float) -> Camera:
+    """Return the camera of a cell of size x size pixels."""
+    margin = size * (1 - frame) / 2
+    return orbit_camera(driven.avatar, yaw, 0, size, size).cropped(margin, margin, size * frame, size)
 
 
 def in_rows(cells: Sequence[UInt8[np.ndarray, "h w 3"]], columns: int) -> UInt8[np.ndarray, "H W 3"]:
