@@ -49,10 +49,16 @@ SLACK = 0.0012
 """How far beside the path a frame's middle may lie, metres."""
 SKIN_REACH = 0.012
 """Reach of the median that stands for the skin around a frame, metres."""
+EDGE = 2
+"""Width in pixels of the edge where a frame and the skin behind it mix."""
+SOLID = 0.85
+"""Share of the way from skin to frame at which nothing of the skin is left: frames are lit unevenly."""
 HALF = 0.5
 """Share of the way from skin to frame from which a pixel is the frame's."""
 BAND = 0.0045
 """Distance over which a frame's width is measured, and by which bridge and hinges lie beyond the lens, metres."""
+BRIDGE = np.arange(-0.015, 0.006, 0.0008)
+"""Heights, downwards, at which a bridge is sought beside the lenses' innermost points, metres."""
 HINGE = 0.012
 """How far the frame may reach outwards beyond the lens, metres."""
 
@@ -62,7 +68,9 @@ class Glasses:
     """A frame in the portrait."""
 
     mask: Bool[np.ndarray, "S S"]
-    """The frame's pixels; the lenses are not among them."""
+    """Pixels that show some of the frame; the lenses are not among them."""
+    coverage: Float[np.ndarray, "S S"]
+    """How much of each of those pixels the frame hides, 0..1; the rest is skin or lens."""
     rims: tuple[Float[np.ndarray, "A 2"], Float[np.ndarray, "A 2"]]
     """Round the subject's right and left eye, pixels; angle 0 outwards, then down, inwards, up."""
     color: Float[np.ndarray, "3"]
@@ -85,9 +93,11 @@ def find_glasses(scene: Scene) -> Glasses | None:
     tuned = np.minimum(strength, STRONGEST) * (PLAIN + (1 - PLAIN) * share) * np.where(_lids(scene), 0.4, 1.0)
     rims = _trace(scene, tuned, slice(None))
     half_width = _half_width(scene, rims, share)
-    mask = _frame_pixels(scene, rims, share, half_width)
-    color = np.median(scene.portrait.rgb[mask], 0).astype(np.float64)
-    return Glasses(mask, rims, color, 2 * half_width)
+    core, surely = _frame_pixels(scene, rims, _bridge(scene, rims, tuned), share, half_width)
+    mask = ndimage.binary_dilation(core, iterations=EDGE) & (scene.portrait.alpha > 0.5)
+    coverage = np.where(surely, 1.0, np.clip(share / SOLID, 0, 1)) * mask
+    color = np.median(scene.portrait.rgb[core], 0).astype(np.float64)
+    return Glasses(mask, coverage, rims, color, 2 * half_width)
 
 
 def _trace(
@@ -196,18 +206,39 @@ def _share_of_frame(
 
 
 def _frame_pixels(
-    scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...], share: Float[np.ndarray, "S S"], half_width: float
-) -> Bool[np.ndarray, "S S"]:
-    """Mark the pixels near the paths, over the nose and at the hinges that have the frame's colour."""
+    scene: Scene,
+    rims: tuple[Float[np.ndarray, "A 2"], ...],
+    bridge: Float[np.ndarray, "C 2"],
+    share: Float[np.ndarray, "S S"],
+    half_width: float,
+) -> tuple[Bool[np.ndarray, "S S"], Bool[np.ndarray, "S S"]]:
+    """Mark the pixels near the paths, over the nose and at the hinges that have the frame's colour.
+
+    Returns them, and those so near to the middle of a path that they are the frame whatever their colour.
+    """
     path = np.zeros(share.shape, np.uint8)
-    for points in rims:
-        cv2.polylines(path, [np.round(points * 16).astype(np.int32)], True, 1, shift=4)
+    for points, closed in ((rims[0], True), (rims[1], True), (bridge, False)):
+        cv2.polylines(path, [np.round((points - 0.5) * 16).astype(np.int32)], closed, 1, shift=4)
     away = ndimage.distance_transform_edt(path == 0) * scene.metres_per_pixel
-    colored = share > HALF
+    surely = away < CORE * half_width
     zone = (away < half_width + SLACK) | _bridge_and_hinges(scene, rims)
-    pieces, _ = ndimage.label((away < CORE * half_width) | zone & colored, np.ones((3, 3)))
+    pieces, _ = ndimage.label(surely | zone & (share > HALF), np.ones((3, 3)))
     own = np.unique(pieces[path > 0])
-    return ndimage.binary_dilation(np.isin(pieces, own[own > 0])) & (scene.portrait.alpha > 0.5)
+    return np.isin(pieces, own[own > 0]), surely
+
+
+def _bridge(
+    scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...], strength: Float[np.ndarray, "S S"]
+) -> Float[np.ndarray, "C 2"]:
+    """Follow the strongest ridge over the nose, from within one lens to within the other."""
+    down, aside = _face_axes(scene)
+    metre = 1 / scene.metres_per_pixel
+    start, end = (points[(sign * (points @ aside)).argmax()] for points, sign in zip(rims, (1, -1), strict=True))
+    start, end = start - aside * BAND * metre, end + aside * BAND * metre
+    across = start + (end - start) * np.linspace(0, 1, max(round(np.linalg.norm(end - start)), 2))[:, None]
+    grid = across[:, None] + down * (BRIDGE * metre)[:, None]
+    path = _closed_paths(_sample(strength, grid)[None])[0]
+    return grid[np.arange(len(grid)), path]
 
 
 def _half_width(scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...], share: Float[np.ndarray, "S S"]) -> float:

@@ -12,8 +12,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import Part
-from likeness.lifting.cells import adaptive_cells
-from likeness.lifting.glasses import Glasses
+from likeness.lifting.cells import MAX_OPACITY, MIN_OPACITY, adaptive_cells
+from likeness.lifting.glasses import EDGE, Glasses
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Visibility
@@ -28,6 +28,10 @@ NOSE_WIDTH = 0.012
 """Half width of the nose where glasses sit, metres."""
 THICKNESS = (0.0013, 0.0026)
 """Depths under the front at which the frame's body is repeated, metres."""
+SOLID_PIXEL = 0.9
+"""Coverage from which a pixel shows the frame's own colour."""
+EDGE_GAIN = 2.0
+"""Opacity of the frame's edge over its coverage: a pixel that is half a frame's stands for all that it shows."""
 ARM_SPACING = 0.0009
 ARM_CLEARANCE = 0.0015
 """How far an arm stays off the temple, metres."""
@@ -46,7 +50,7 @@ def lift_glasses(scene: Scene, view: Visibility) -> list[Layer]:
     carrier = still_triangle(scene)
     surface = _surface_depth(scene, view, view.glasses.mask)
     return [
-        _front_layer(scene, view.glasses.mask, surface, carrier),
+        _front_layer(scene, view.glasses, surface, carrier),
         *(_body_layer(scene, view.glasses.mask, surface, carrier, depth) for depth in THICKNESS),
         *_arm_layers(scene, view.glasses, surface, carrier),
     ]
@@ -96,19 +100,26 @@ def _points(
     return scene.camera.unproject(np.stack([column + 0.5, row + 0.5], 1), depth)
 
 
-def _front_layer(scene: Scene, mask: Bool[np.ndarray, "S S"], surface: Float[np.ndarray, "S S"], carrier: int) -> Layer:
-    cells = adaptive_cells(scene.portrait, mask, coarsest=1)
-    depth = surface[cells.row, cells.column]
-    down, right = (slope[cells.row, cells.column] * scene.camera.K[0, 0] / depth for slope in np.gradient(surface))
+def _front_layer(scene: Scene, glasses: Glasses, surface: Float[np.ndarray, "S S"], carrier: int) -> Layer:
+    """Lift the frame's pixels; where it mixes with skin at its edge, its own part of them, in its own colour."""
+    cells = adaptive_cells(scene.portrait, glasses.mask, coarsest=1)
+    at = cells.row, cells.column
+    depth = surface[at]
+    down, right = (slope[at] * scene.camera.K[0, 0] / depth for slope in np.gradient(surface))
     means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.stack([right, down], 1))
-    return _bound(scene, carrier, means, basis, cells.color, cells.opacity, seen=True)
+    opacity = np.clip(cells.opacity * glasses.coverage[at] * EDGE_GAIN, MIN_OPACITY, MAX_OPACITY)
+    solid = glasses.coverage > SOLID_PIXEL
+    nearest = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
+    own = opacity[:, None]
+    color = own * cells.color + (1 - own) * scene.portrait.rgb[nearest[0], nearest[1]][at]
+    return _bound(scene, carrier, means, basis, color, opacity, seen=True)
 
 
 def _body_layer(
     scene: Scene, mask: Bool[np.ndarray, "S S"], surface: Float[np.ndarray, "S S"], carrier: int, depth: float
 ) -> Layer:
     """Repeat the frame under its front: seen from the side it is no sheet of paper."""
-    inner = ndimage.binary_erosion(mask)
+    inner = ndimage.binary_erosion(mask, iterations=EDGE)
     cells = adaptive_cells(scene.portrait, inner, coarsest=2)
     at = surface[cells.row, cells.column] + depth
     means, basis = lift_pixels(scene.camera, cells.center, cells.size, at, np.zeros((len(at), 2)))
