@@ -1,9 +1,9 @@
 """Held-out views: how much an avatar made of one picture looks like other pictures of the same person.
 
-Of every other picture pose and expression are fitted to its landmarks; the identity stays the avatar's. Both pictures
-lie over black (the real one by its matte), cut to the square three times the real face's width around it, resized to
-512 x 512: crop, PSNR and SSIM are self-reenactment's (reenactment.py). `face` is the PSNR inside the convex hull of the
-real face's landmarks alone: the black surround flatters.
+Of every other picture pose, expression and the body's direction are fitted (likeness.avatar.match); the identity stays
+the avatar's. Both pictures lie over black (the real one by its matte), cut to the square three times the real face's
+width around it, resized to 512 x 512: crop, PSNR and SSIM are self-reenactment's (reenactment.py). `face` is the PSNR
+inside the convex hull of the real face's landmarks alone: the black surround flatters.
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ import reenactment
 from jaxtyping import Float, UInt8
 from measures import interocular
 
-from likeness.avatar.animate import DrivenAvatar, Expression, neutral, render_avatar
-from likeness.avatar.pictures import over, plain_background
-from likeness.avatar.track import known_head
+from likeness.avatar.animate import DrivenAvatar
+from likeness.avatar.match import Picture, draw_matched, match
 from likeness.portrait.crop import valid_square
-from likeness.tracking.fit import fit_pose_expression
-
-BLACK = plain_background((0, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -64,11 +60,9 @@ def _draw_like(
     left, top, side = real.square
     size, shape = reenactment.SIZE, picture.shape[:2]
     center = (np.array([shape[1], shape[0]]) / 2 - (left, top)) * (size / side)
-    known = known_head(driven.avatar)
-    camera, controls = fit_pose_expression(known.assets, known.v_neutral, real.landmarks, center, size=size)
-    rest = neutral(driven.avatar)
-    face = Expression(np.pad(controls, (0, len(rest.controls) - len(controls))), rest.pose)
-    return over(render_avatar(driven, camera, face), BLACK) * valid_square(shape, real.square, size)[..., None]
+    valid = valid_square(shape, real.square, size)
+    matched = match(driven, Picture(real.picture, valid, real.landmarks, center))
+    return draw_matched(driven, matched) * valid[..., None]
 
 
 def _psnr_inside(real: reenactment.RealFrame, rendered: UInt8[np.ndarray, "512 512 3"]) -> float:

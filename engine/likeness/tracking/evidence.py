@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.head.assets import HeadAssets
@@ -38,8 +38,6 @@ DISTANCE = 1.0
 DISTANCE_DEVIATION = 0.08
 LANDMARK_DEVIATION = 0.04
 """Interocular distances, for a landmark of weight 1. More than one landmark's noise: neighbours err together."""
-TRACKED_DEVIATION = 0.015
-"""The same where the identity is known, so that landmarks tell the expression alone."""
 HUBER = 1.8
 """Deviations beyond which a landmark counts linearly."""
 EDGE_WEIGHT = 0.25
@@ -76,8 +74,6 @@ class Evidence:
     observed: Float[np.ndarray, "478 2"]
     """The same with the irises' bias taken off."""
     weights: Float[np.ndarray, "478"]
-    deviation: float
-    """Of a landmark of weight 1, interocular distances."""
     unit: float
     """The interocular distance, as if seen from the front."""
     size: int
@@ -88,7 +84,6 @@ def make_evidence(
     vertices: LinearPoints,
     observed: Float[np.ndarray, "478 2"],
     size: int,
-    deviation: float = LANDMARK_DEVIATION,
 ) -> Evidence:
     """Prepare detected landmarks (pixels of a size x size square) for a head whose vertices move as given."""
     return Evidence(
@@ -99,7 +94,6 @@ def make_evidence(
         detected=observed.astype(np.float64),
         observed=unbiased(observed),
         weights=landmark_weights(assets),
-        deviation=deviation,
         unit=face_size(observed),
         size=size,
     )
@@ -116,15 +110,13 @@ def priors(evidence: Evidence, state: FitState) -> list[Term]:
     """Return what is believed before any picture is seen."""
     names = np.array(ARKIT_NAMES)
     looks = np.char.startswith(names, "eyeLook")
-    left = np.flatnonzero(np.char.endswith(names, "Left") & ~looks & (names != "jawLeft") & (names != "mouthLeft"))
-    right = np.array([ARKIT_NAMES.index(name.replace("Left", "Right")) for name in names[left]])
     deviations = np.where(np.isin(names, RARE), RARE_DEVIATION, CONTROL_DEVIATION)
     deviations = np.where(looks, GAZE_DEVIATION, deviations)
     for start, deviation in SMILE_DEVIATIONS.items():
         deviations = np.where(np.char.startswith(names, start), deviation, deviations)
     beliefs = [
         ExpressionPrior(deviations, CONTROL_SHIFT),
-        SymmetryPrior(left, right, SYMMETRY_DEVIATION),
+        SymmetryPrior(*mirrored_controls(), SYMMETRY_DEVIATION),
         DistancePrior(DISTANCE, DISTANCE_DEVIATION),
     ]
     count = len(state.betas)
@@ -132,6 +124,13 @@ def priors(evidence: Evidence, state: FitState) -> list[Term]:
         points = evidence.landmark_points
         beliefs += [IdentityPrior(1.0, usual_identity(points, count)), resting_mouth(points, count)]
     return beliefs
+
+
+def mirrored_controls() -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
+    """Return the columns of left controls and of their right twins; gaze and shifts of jaw and mouth have none."""
+    alone = ("eyeLook", "jawLeft", "mouthLeft")
+    left = [k for k, name in enumerate(ARKIT_NAMES) if name.endswith("Left") and not name.startswith(alone)]
+    return np.array(left), np.array([ARKIT_NAMES.index(ARKIT_NAMES[k].replace("Left", "Right")) for k in left])
 
 
 def landmark_terms(evidence: Evidence, state: FitState) -> list[Term]:
@@ -149,7 +148,7 @@ def landmark_terms(evidence: Evidence, state: FitState) -> list[Term]:
     fixed = np.setdiff1d(np.arange(478), sliding)
     standing = LinearPoints(evidence.landmark_points.base[fixed], evidence.landmark_points.directions[fixed])
     distance = np.linalg.norm(project(standing, state) - evidence.observed[fixed], axis=1)
-    deviation = evidence.deviation * evidence.unit
+    deviation = LANDMARK_DEVIATION * evidence.unit
     weights = np.sqrt(evidence.weights[fixed] * huber_weights(distance / deviation)) / deviation
     edge = evidence.vertices.at(ends[:, [0, 1, 1]], np.tile([0.5, 0.5, 0.0], (len(ends), 1)))
     edge_weights = np.full(len(ends), np.sqrt(EDGE_WEIGHT) / deviation)

@@ -7,12 +7,10 @@ from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.progress import Progress, SilentProgress
-from likeness.geometry.cameras import Camera
 from likeness.head.assets import HeadAssets
 from likeness.portrait.types import Portrait
 from likeness.tracking.evidence import (
     DISTANCE,
-    TRACKED_DEVIATION,
     Evidence,
     landmark_terms,
     make_evidence,
@@ -21,8 +19,8 @@ from likeness.tracking.evidence import (
     priors,
 )
 from likeness.tracking.initial import initial_state
-from likeness.tracking.parameters import POSE_COLUMNS, FitState, head_points, with_fixed_identity
-from likeness.tracking.personal import rig_controls, with_offsets
+from likeness.tracking.parameters import POSE_COLUMNS, FitState, head_points
+from likeness.tracking.personal import with_offsets
 from likeness.tracking.shading import LogImage, log_image, shading_term
 from likeness.tracking.silhouette import MatteField, matte_field
 from likeness.tracking.solver import minimize
@@ -49,24 +47,6 @@ def fit_portrait(assets: HeadAssets, portrait: Portrait, *, progress: Progress |
     fit = with_offsets(evidence, field, state)
     progress.update("fit", 1.0)
     return fit
-
-
-def fit_pose_expression(
-    assets: HeadAssets,
-    v_neutral: Float[np.ndarray, "V 3"],
-    observed: Float[np.ndarray, "478 2"],
-    center: Float[np.ndarray, "2"],
-    *,
-    size: int,
-) -> tuple[Camera, Float[np.ndarray, "E"]]:
-    """Fit camera and controls of a head whose neutral vertices are known to detected landmarks.
-
-    `observed` and `center`, the principal point, are in pixels of a size x size picture.
-    """
-    free = head_points(assets)
-    known = with_fixed_identity(free, v_neutral, free.directions.shape[-1] - len(ARKIT_NAMES))
-    state = fit_landmarks(make_evidence(assets, known, observed, size, TRACKED_DEVIATION), center)
-    return state.camera(size), rig_controls(assets, state)
 
 
 def fit_landmarks(evidence: Evidence, center: Float[np.ndarray, "2"]) -> FitState:

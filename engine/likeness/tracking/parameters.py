@@ -98,11 +98,6 @@ def head_points(assets: HeadAssets) -> LinearPoints:
     return LinearPoints(assets.v_template.astype(np.float64), directions.astype(np.float64))
 
 
-def with_fixed_identity(vertices: LinearPoints, v_neutral: Float[np.ndarray, "V 3"], identity: int) -> LinearPoints:
-    """Return the vertices of one known neutral head, with the expression alone free."""
-    return LinearPoints(np.asarray(v_neutral, np.float64), vertices.directions[:, :, identity:])
-
-
 def project(points: LinearPoints, state: FitState) -> Float[np.ndarray, "N 2"]:
     """Return the points' pixels."""
     in_camera = points.positions(state) @ state.rotation.T + state.translation
