@@ -51,7 +51,10 @@ class Benchmark:
         """Judge every photograph of the folder."""
         paths = files(self.options.portraits, PICTURES, self.options.names)
         if not paths:
-            return self.skip("reproduction, identity, flicker", f"no photographs in {self.options.portraits}")
+            return self.skip(
+                "reproduction, identity, flicker",
+                f"no photographs in {self.options.portraits}; name a folder with --portraits",
+            )
         embed, table = load_embedding(), []
         for path in paths:
             start = time.perf_counter()
@@ -65,7 +68,9 @@ class Benchmark:
         """Judge held-out views."""
         paths = files(self.options.multiview, PICTURES)
         if len(paths) < 2:
-            return self.skip("held-out views", f"no two pictures in {self.options.multiview}")
+            return self.skip(
+                "held-out views", f"no two pictures in {self.options.multiview}; name a folder with --multiview"
+            )
         name = self.options.multiview.name
         avatar, _ = judge_portraits.get_avatar(paths[0], name, self.options.avatars, self.out)
         return self.add(*judge_people.judge_views(avatar, paths[1:], self.lpips, self.out))
@@ -74,14 +79,16 @@ class Benchmark:
         """Judge self-reenactment."""
         paths = files(self.options.clips, KINDS)
         if not paths:
-            return self.skip("self-reenactment", f"no clips in {self.options.clips}")
+            return self.skip("self-reenactment", f"no clips in {self.options.clips}; name a folder with --clips")
         return self.add(*judge_people.judge_clips(paths, self.options.every, self.out))
 
     def take(self) -> None:
         """Drive some portraits and track them back."""
         paths = files(self.options.portraits, PICTURES, self.options.names)[::TAKEN_EVERY]
         if not paths:
-            return self.skip("driven and tracked back", f"no photographs in {self.options.portraits}")
+            return self.skip(
+                "driven and tracked back", f"no photographs in {self.options.portraits}; name a folder with --portraits"
+            )
         folder = self.options.avatars or self.out
         avatars = [judge_portraits.get_avatar(path, path.stem, folder, self.out)[0] for path in paths]
         return self.add(judge_people.judge_takes(avatars))
