@@ -1,8 +1,10 @@
 """What colour the skin has where the portrait does not show it.
 
-Seen vertices keep the photograph's colour. Over the others a guided membrane is laid (Perez et al., Poisson Image
-Editing, 2003, on the mesh's graph): where the mirrored place is seen, its differences from vertex to vertex are kept,
-elsewhere the colour runs on smoothly. The fill thus starts from the light at the border of the seen skin.
+Colour is albedo times light. The light is fitted to the seen skin (`lighting.py`), and the albedo, the seen colour
+over that light, is continued over the unseen skin by a guided membrane (Perez et al., Poisson Image Editing, 2003, on
+the mesh's graph, in logarithms): where the mirrored place is seen, its differences from vertex to vertex are kept,
+elsewhere it runs on smoothly from the border and, far away, to the albedo of most of the skin. So the fill meets the
+seen skin without a step, and each side of a head keeps its own light.
 """
 
 from __future__ import annotations
@@ -15,21 +17,46 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
 from likeness.geometry.frames import vertex_normals
-from likeness.lifting.sampling import surface_points
+from likeness.head.assets import REGION_NAMES
+from likeness.lifting.grain import Grain, gather_grain
+from likeness.lifting.lighting import fit_light, light_transfer, shading
+from likeness.lifting.sampling import posed_samples, surface_points
 from likeness.lifting.types import CHIN, UNDER_NOSE, Scene, SurfaceSamples
 from likeness.lifting.visibility import Label, Visibility, pixel_of, visible_points
 
-CONFIDENT_FACING = 0.35
+CONFIDENT_FACING = 0.2
 """Cosine with the view above which a pixel's colour is trusted to be that skin's."""
+FIRM_FACING = 0.5
+"""Cosine from which on the seen colour is kept as it is; in between it gives way to the fill."""
+FADING = (0.2, 0.5)
+"""Cosines between which a pixel's colour takes the fill's place on the samples."""
 LASH_REACH = 0.0035
 """Distance from the eye's opening within which lid pixels show lashes rather than lid, metres."""
 SMOOTHING = 1.5
 """Pixels of blur in the colours taken to the vertices; finer detail is added back at the samples."""
 DEPTH_TOLERANCE = 0.003
-CLOTH_CHROMA, CLOTH_BRIGHTNESS = 0.07, 0.15
-"""How far a pixel on the neck departs from the skin's chromaticity or brightness when it is cloth."""
-EAR_PIXELS = 20
-"""Pixels of an ear from which it can be told whether hair covers it."""
+EAR_PIXELS, COVERED_EAR = 20, 0.2
+"""Pixels of an ear from which it can be told whether hair covers it, and the share of skin among them when it does."""
+OTHER_HUE = 0.25
+"""Share of its brightness by which a colour departs from the lit skin's when something else lies there."""
+DARKEST_SKIN, DARKEST_BEARD = 0.5, 0.25
+"""Least brightness beside the lit skin's, and that of a beard, between nose and chin."""
+BRIGHTEST_SKIN, BRIGHTEST_NECK = 1.8, 1.4
+"""Greatest, and that under the chin, where nothing shines but collars."""
+FAINT = 0.12
+"""Brightness under which hues are noise."""
+DARKEST = 0.03
+"""Colours are not told apart below this."""
+HIGHLIGHT = 0.12
+"""Most by which the logarithm of a copied albedo may exceed the skin's: what shines there does not shine elsewhere."""
+REACH = 0.06
+"""Distance over which the border's albedo falls back to that of most of the skin, metres."""
+FIRMNESS = 100.0
+"""Weight of a firmly seen albedo beside an edge's."""
+EDGE = 0.0045
+"""Usual length of the skin's edges, metres."""
+INSIDE = [REGION_NAMES.index(name) for name in ("mouth_inside", "teeth_upper", "teeth_lower", "tongue")]
+"""Regions that cast no shadow on the skin."""
 
 
 @dataclass(frozen=True)
@@ -42,83 +69,121 @@ class SkinColors:
     """The photograph minus its blurred self."""
     trusted: Bool[np.ndarray, "S S"]
     """Pixels that show skin, well inside the matte and away from grazing angles."""
+    shown: Float[np.ndarray, "S S"]
+    """How far a pixel's colour holds for the skin under it (0..1): less and less at grazing angles."""
+    like_skin: Bool[np.ndarray, "S S"]
+    """Pixels that might show skin by their colour in this light."""
+    grain: Grain
 
 
 def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
     """Fill the skin's colours in on every vertex of the head."""
     foreground = np.asarray(scene.portrait.foreground, np.float64)
-    trusted = trusted_pixels(scene, view)
+    lit, like_skin = _lit_skin(scene, view, foreground)
+    on_skin = _skin_pixels(scene, view) & like_skin
+    trusted = on_skin & (view.facing > CONFIDENT_FACING)
     blurred = blur_inside(foreground, trusted, SMOOTHING)
-    seen, color = _seen_vertices(scene, view, trusted, blurred)
-    mirror = np.arange(len(scene.vertices))
-    mirror[: len(scene.assets.mirror)] = scene.assets.mirror
-    guided = ~seen & seen[mirror]
-    guide = np.where(guided[:, None], color[mirror], color)
-    vertex = _guided_membrane(scene, seen, color, guided | seen, guide)
-    _cover_ears(scene, view, vertex)
-    return SkinColors(np.clip(vertex, 0, 1), foreground, foreground - blurred, trusted)
+    trust, color = _seen_vertices(scene, view, trusted, blurred)
+    albedo = _log(color) - _log(lit)
+    vertex = np.exp(_continued_albedo(scene, trust, albedo)) * lit
+    _cover_ears(scene, view, like_skin, vertex)
+    plain = trusted & ~scene.triangles_in("lips", "lids_left", "lids_right", "ears")[view.triangle]
+    return SkinColors(
+        vertex=np.clip(vertex, 0, 1),
+        foreground=foreground,
+        detail=foreground - blurred,
+        trusted=trusted,
+        shown=ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * _ramp(view.facing, FADING),
+        like_skin=like_skin,
+        grain=gather_grain(scene, view, foreground, plain),
+    )
+
+
+def _lit_skin(
+    scene: Scene, view: Visibility, foreground: Float[np.ndarray, "S S 3"]
+) -> tuple[Float[np.ndarray, "V 3"], Bool[np.ndarray, "S S"]]:
+    """Return the colour that the portrait's light gives to skin everywhere, and the pixels that look like such skin."""
+    transfer = np.zeros((len(scene.vertices), 9))
+    head = scene.assets.faces[~np.isin(scene.assets.face_region, INSIDE)]
+    count = scene.rig.head_vertices
+    transfer[:count] = light_transfer(scene.vertices[:count], head, scene.vertices[np.unique(head)].mean(0))
+    candidates = _skin_pixels(scene, view) & (view.facing > CONFIDENT_FACING)
+    like_skin = np.ones_like(candidates)
+    spread = _plain_area(scene)
+    for _ in range(2):
+        trusted = candidates & like_skin
+        trust, color = _seen_vertices(scene, view, trusted, blur_inside(foreground, trusted, SMOOTHING))
+        if not (trust * spread).any():
+            return np.full((len(transfer), 3), 0.5), like_skin
+        usable = trust * spread > 0
+        lit = shading(transfer, fit_light(transfer[usable], color[usable], (trust * spread)[usable]))
+        like_skin = ~_unlike_skin(scene, view, foreground, lit)
+    return lit, like_skin
 
 
 def sample_skin_colors(
     scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples
 ) -> Float[np.ndarray, "N 3"]:
-    """Colour surface samples: the vertices' fill, with the grain of the mirrored place where that is seen."""
-    faces = scene.rig.faces
-    color = surface_points(samples, colors.vertex, faces)
-    head = samples.triangle < scene.rig.head_triangles
-    mirrored_faces = scene.assets.mirror[faces[np.where(head, samples.triangle, 0)]]
-    points = np.einsum("nk,nkc->nc", samples.bary, scene.vertices[mirrored_faces])
-    normals = np.einsum("nk,nkc->nc", samples.bary, vertex_normals(scene.vertices, faces)[mirrored_faces])
-    visible, facing, projected = visible_points(scene, view, points, normals, DEPTH_TOLERANCE)
-    row, column = pixel_of(projected, len(view.label))
-    usable = head & visible & (facing > CONFIDENT_FACING) & colors.trusted[row, column]
-    color[usable] += colors.detail[row[usable], column[usable]]
-    return np.clip(color, 0, 1)
+    """Colour surface samples: the vertices' fill with the seen skin's grain."""
+    smooth = surface_points(samples, colors.vertex, scene.rig.faces)
+    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
+    return np.clip(smooth * np.exp(colors.grain.at(points, normals))[:, None], 0, 1)
 
 
-def trusted_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
-    """Mark the pixels whose colour belongs to the skin under them."""
+def _plain_area(scene: Scene) -> Float[np.ndarray, "V"]:
+    """Area of plain skin (no lips, lids, ears) around each vertex, square metres."""
+    faces = scene.rig.faces[scene.skin_triangles() & scene.triangles_in("face", "neck")]
+    corners = scene.vertices[faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 6
+    return np.bincount(faces.ravel(), np.repeat(area, 3), len(scene.vertices))
+
+
+def _skin_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
+    """Mark the pixels on the modelled skin, well inside the matte and away from lashes."""
     core = ndimage.binary_erosion(scene.portrait.alpha > 0.95, iterations=2)
     on_skin = ndimage.binary_erosion(view.label == Label.SKIN, iterations=1)
     reach = LASH_REACH / scene.metres_per_pixel
     eyes = ndimage.distance_transform_edt(view.label != Label.EYE) > reach
-    trusted = core & on_skin & eyes & (view.facing > CONFIDENT_FACING)
-    return trusted & ~_unlike_skin(scene, view, trusted)
+    return core & on_skin & eyes
 
 
-def _unlike_skin(scene: Scene, view: Visibility, skin: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
-    """Mark pixels that only lie over the skin: strands of the hair beside it (not a beard), and collars."""
-    foreground = scene.portrait.foreground
-    rows = np.arange(len(skin))[:, None]
+def _unlike_skin(
+    scene: Scene, view: Visibility, color: Float[np.ndarray, "S S 3"], lit: Float[np.ndarray, "V 3"]
+) -> Bool[np.ndarray, "S S"]:
+    """Mark pixels that only lie over the skin, for skin in this light would look otherwise: hair, frames, collars."""
+    expected = np.maximum(view.surface.interpolate(scene.rig.faces, lit), DARKEST)
+    ratio = color.mean(-1) / expected.mean(-1)
+    dimmed = expected * ratio[..., None]
+    hue = np.abs(color - dimmed).max(-1) / np.maximum(dimmed.mean(-1), FAINT)
+    rows = np.arange(len(hue))[:, None]
     nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
-    hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9) & (rows < nose)
-    if not hair.any() or not skin.any():
-        return np.zeros(skin.shape, bool)
-    skin_color = np.median(foreground[skin], 0)
-    to_hair = np.linalg.norm(foreground - np.median(foreground[hair], 0), axis=-1)
-    to_skin = np.linalg.norm(foreground - skin_color, axis=-1)
-    chroma = foreground / np.maximum(foreground.sum(-1, keepdims=True), 0.05)
-    other_hue = np.linalg.norm(chroma - skin_color / skin_color.sum(), axis=-1) > CLOTH_CHROMA
-    brighter = foreground.mean(-1) > skin_color.mean() + CLOTH_BRIGHTNESS
-    return (to_hair < to_skin) & ((rows < nose) | (rows > chin)) | (other_hue | brighter) & (rows > chin)
+    darkest = np.where((rows > nose) & (rows < chin), DARKEST_BEARD, DARKEST_SKIN)
+    brightest = np.where(rows < chin, BRIGHTEST_SKIN, BRIGHTEST_NECK)
+    lips = scene.triangles_in("lips")[view.triangle] & (view.triangle >= 0)
+    return (ratio < darkest) | ((ratio > brightest) | (hue > OTHER_HUE)) & ~lips
 
 
-def _cover_ears(scene: Scene, view: Visibility, vertex: Float[np.ndarray, "V 3"]) -> None:
+def _ramp(values: Float[np.ndarray, "*n"], ends: tuple[float, float]) -> Float[np.ndarray, "*n"]:
+    """Rise smoothly from 0 to 1 between the ends."""
+    share = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _log(color: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+    return np.log(np.maximum(color, DARKEST))
+
+
+def _cover_ears(
+    scene: Scene, view: Visibility, like_skin: Bool[np.ndarray, "S S"], vertex: Float[np.ndarray, "V 3"]
+) -> None:
     """Give an ear that is under hair in the portrait the colour that covers it, in place."""
-    foreground, alpha = scene.portrait.foreground, scene.portrait.alpha
-    hair = (view.label == Label.VOLUME) & (alpha > 0.9)
+    foreground, solid = scene.portrait.foreground, scene.portrait.alpha > 0.9
     ears = scene.triangles_in("ears")
     left = scene.vertices[scene.rig.faces].mean(1)[:, 0] > 0
     for side in (ears & left, ears & ~left):
-        pixels = (view.label == Label.SKIN) & side[view.triangle] & (alpha > 0.9)
-        if pixels.sum() < EAR_PIXELS or not hair.any():
-            continue
-        ear_vertices = np.unique(scene.rig.faces[side])
-        hair_color = np.median(foreground[hair], 0)
-        to_hair = np.linalg.norm(foreground[pixels] - hair_color, axis=-1)
-        to_skin = np.linalg.norm(foreground[pixels] - vertex[ear_vertices].mean(0), axis=-1)
-        if (to_hair < to_skin).mean() > 0.5:
-            vertex[ear_vertices] = np.median(foreground[pixels], 0)
+        pixels = (view.label == Label.SKIN) & side[view.triangle] & solid
+        if pixels.sum() >= EAR_PIXELS and like_skin[pixels].mean() < COVERED_EAR:
+            vertex[np.unique(scene.rig.faces[side])] = np.median(foreground[pixels & ~like_skin], 0)
 
 
 def blur_inside(
@@ -132,35 +197,37 @@ def blur_inside(
 
 def _seen_vertices(
     scene: Scene, view: Visibility, trusted: Bool[np.ndarray, "S S"], blurred: Float[np.ndarray, "S S 3"]
-) -> tuple[Bool[np.ndarray, "V"], Float[np.ndarray, "V 3"]]:
+) -> tuple[Float[np.ndarray, "V"], Float[np.ndarray, "V 3"]]:
+    """Return how far the portrait's colour holds at each vertex (0..1), and that colour."""
     normals = vertex_normals(scene.vertices, scene.rig.faces)
     visible, facing, projected = visible_points(scene, view, scene.vertices, normals, DEPTH_TOLERANCE)
     row, column = pixel_of(projected, len(view.label))
-    seen = visible & (facing > CONFIDENT_FACING) & trusted[row, column]
-    seen[scene.rig.head_vertices :] = False
-    return seen, blurred[row, column]
+    trust = _ramp(facing, (CONFIDENT_FACING, FIRM_FACING)) * visible * trusted[row, column]
+    trust[scene.rig.head_vertices :] = 0
+    return trust, blurred[row, column]
 
 
-def _guided_membrane(
-    scene: Scene,
-    seen: Bool[np.ndarray, "V"],
-    color: Float[np.ndarray, "V 3"],
-    has_guide: Bool[np.ndarray, "V"],
-    guide: Float[np.ndarray, "V 3"],
+def _continued_albedo(
+    scene: Scene, trust: Float[np.ndarray, "V"], albedo: Float[np.ndarray, "V 3"]
 ) -> Float[np.ndarray, "V 3"]:
-    """Minimise the edges' sum of |c_i - c_j - (g_i - g_j)|^2 with seen colours fixed; g where both ends have one."""
+    """Minimise the edges' sum of |a_i - a_j - (g_i - g_j)|^2 with seen albedos a held; logarithms, 0 for most skin.
+
+    The guide g is the albedo itself where it is seen and the mirrored place's where only that is.
+    """
     edges = _skin_edges(scene)
     first, second = edges.T
-    step = np.where((has_guide[first] & has_guide[second])[:, None], guide[first] - guide[second], 0.0)
-    count = len(seen)
-    incidence = sparse.csr_matrix(
-        (np.repeat([1.0, -1.0], len(edges)), (np.tile(np.arange(len(edges)), 2), edges.T.ravel())), (len(edges), count)
-    )
-    laplacian = incidence.T @ incidence
-    anchor = sparse.diags(np.where(seen, 1e4, 1e-6))
-    mean = color[seen].mean(0) if seen.any() else np.full(3, 0.5)
-    target = np.where(seen[:, None], 1e4 * color, 1e-6 * mean)
-    return splu((laplacian + anchor).tocsc()).solve(incidence.T @ step + target)
+    mirror = np.arange(len(trust))
+    mirror[: len(scene.assets.mirror)] = scene.assets.mirror
+    mirrored = trust[mirror] > trust
+    guide = np.where(mirrored[:, None], np.minimum(albedo[mirror], HIGHLIGHT), albedo)
+    held = np.maximum(trust, trust[mirror]) > 0
+    step = np.where((held[first] & held[second])[:, None], guide[first] - guide[second], 0.0)
+    shape = (len(edges), len(trust))
+    rows = np.tile(np.arange(len(edges)), 2)
+    incidence = sparse.csr_matrix((np.repeat([1.0, -1.0], len(edges)), (rows, edges.T.ravel())), shape)
+    hold = FIRMNESS * trust**2
+    system = incidence.T @ incidence + sparse.diags(hold + (EDGE / REACH) ** 2)
+    return splu(system.tocsc()).solve(incidence.T @ step + hold[:, None] * albedo)
 
 
 def _skin_edges(scene: Scene) -> Int[np.ndarray, "E 2"]:

@@ -1,6 +1,6 @@
 """The skin: pixels of the portrait where it is seen well, samples of the surface everywhere else.
 
-What unfolds in an expression is `lids.py`'s.
+What unfolds in an expression is `lids.py`'s, the samples are `surface.py`'s.
 """
 
 from __future__ import annotations
@@ -10,168 +10,99 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from likeness.contract.avatar import Part
-from likeness.geometry.frames import vertex_normals
-from likeness.lifting.appearance import SkinColors, sample_skin_colors
+from likeness.lifting.appearance import SkinColors
 from likeness.lifting.cells import adaptive_cells
-from likeness.lifting.lids import MOST_STRETCH, Folds, find_folds, lash_layer, lash_pixels, lift_folds, near_opening
-from likeness.lifting.sampling import (
-    REACH,
-    SURFACE_SIGMA,
-    disc_basis,
-    lift_pixels,
-    make_layer,
-    posed_samples,
-    sample_triangles,
-)
-from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
-from likeness.lifting.visibility import (
-    MIN_FACING,
-    MIN_FACING_EARS,
-    Label,
-    Visibility,
-    pixel_of,
-    pull_inside,
-    visible_points,
-)
+from likeness.lifting.lids import find_folds, lash_layer, lash_pixels, lift_folds
+from likeness.lifting.sampling import lift_pixels, make_layer
+from likeness.lifting.surface import LEAST_SHOWN, lift_surface
+from likeness.lifting.types import Layer, Scene
+from likeness.lifting.visibility import Label, Visibility
 
-NEAR_SPACING, FAR_SPACING, LID_SPACING = 0.0013, 0.003, 0.0011
-"""Spacing of surface samples beside the seen skin, far from it, and on the lids; metres."""
-UNDER_SPACING, UNDER_INSET = 0.0022, 0.001
-"""Of the solid ground under the lifted pixels: spacing, and depth where the skin faces the camera; metres."""
-TRUST_REACH = 4
-"""Pixels beyond the trusted ones whose colour grazed skin still takes."""
+MIN_FACING, MIN_FACING_SCALP = 0.5, 0.2
+"""Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
+STEEPEST, LOOSE_STEEPEST = 2.0, 0.4
+"""Largest slope (metres of depth per metre across) of a lifted pixel, and of a loose one."""
+LOOSE_OFFSET, MOST_OFFSET = 0.0008, 0.004
+"""How far loose pixels stand before the surface where it faces the camera, and at most; metres."""
+LOOSE_CONTRAST = 0.1
+"""Most by which a loose pixel's colour departs from the fill when it looks like skin."""
 OUTLINE = 2.5
-"""Width in pixels of the band along the outline that is lifted at any angle."""
-STEEPEST = 3.5
-"""Largest slope (metres of depth per metre across) of a lifted pixel."""
+"""Width in pixels of the band along the outline whose colours are partly the background's."""
 
 
 def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random.Generator) -> list[Layer]:
-    """Return the skin's layers: lifted pixels and surface samples."""
+    """Return the skin's layers: lifted pixels and surface samples.
+
+    Pixels that no sample may take its colour from (outline, grazed skin, what lies over the skin) are lifted loose:
+    turned to the camera they show little of themselves from the side, where the filled samples show behind them.
+    """
     folds = find_folds(scene)
-    faces_camera = _faces_camera(scene, view)
-    # Along the outline the matte's soft edge is the surface, whatever the mesh's angle there.
-    lifted = faces_camera | (view.label == Label.SKIN) & (view.to_outline < OUTLINE)
+    skin = view.label == Label.SKIN
+    # No samples are laid on the scalp: where a forehead reaches up there, its pixels alone stand for it.
+    enough = np.where(scene.triangles_in("scalp")[view.triangle], MIN_FACING_SCALP, MIN_FACING)
+    lifted = skin & (view.facing >= enough) & ~scene.triangles_in("ears")[view.triangle]
+    loose = skin & ~lifted & (colors.shown <= LEAST_SHOWN)
     lashes = lash_pixels(scene, view, colors, folds, lifted)
-    layers = [_pixel_layer(scene, view, lifted & ~lashes)]
-    layers += _surface_layers(scene, view, colors, folds, rng)
-    layers.append(lift_folds(scene, view, colors, folds, faces_camera, rng))
+    slope = _slope(view)
+    layers = [
+        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST)),
+        _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
+        *lift_surface(scene, view, colors, folds, lifted, rng),
+        lift_folds(scene, view, colors, folds, lifted, rng),
+    ]
     return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers
 
 
-def _faces_camera(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
-    """Mark skin pixels that show their skin well enough to stand for it from other sides too."""
-    least = np.where(scene.triangles_in("ears"), MIN_FACING_EARS, MIN_FACING)[view.triangle]
-    return (view.label == Label.SKIN) & (view.facing >= least)
+def _slope(view: Visibility) -> Float[np.ndarray, "S S 2"]:
+    """Change of the skin's depth per metre to the right and downwards at every pixel."""
+    return -view.normal[..., :2] / np.minimum(view.normal[..., 2:], -0.1)
 
 
-def _pixel_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:
+def _pixel_layer(
+    scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"], slope: Float[np.ndarray, "S S 2"]
+) -> Layer:
+    """Lift the masked pixels onto the surface."""
     cells = adaptive_cells(scene.portrait, mask, coarsest=2)
-    row, column = cells.row, cells.column
-    normal = view.normal[row, column]
-    steepest = np.where(view.facing[row, column] >= MIN_FACING_EARS, STEEPEST, 1.0)[:, None]
-    slope = np.clip(-normal[:, :2] / np.minimum(normal[:, 2:], -0.1), -steepest, steepest)
-    depth = view.depth[row, column].astype(np.float64)
-    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
-    # The outline's own colours are half the background's, and from the side its pixels stand in one line.
-    inner = np.stack(
-        ndimage.distance_transform_edt(view.to_outline < OUTLINE, return_distances=False, return_indices=True)
-    )[:, row, column]
-    grazing = (view.facing[row, column] < MIN_FACING)[:, None]
-    color = np.where(grazing, scene.portrait.foreground[inner[0], inner[1]], cells.color)
+    place = cells.row, cells.column
+    depth = view.depth[place].astype(np.float64)
+    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope[place])
     return make_layer(
         scene.vertices,
         scene.rig.faces,
-        view.triangle[row, column],
+        view.triangle[place],
         means,
         basis,
-        colors=color,
+        colors=cells.color,
         opacities=cells.opacity,
         part=Part.SKIN,
-        seen=np.ones(len(row), bool),
+        seen=np.ones(len(depth), bool),
     )
 
 
-def _surface_layers(
-    scene: Scene, view: Visibility, colors: SkinColors, folds: Folds, rng: np.random.Generator
-) -> list[Layer]:
-    """Sample the skin that neither lifted pixels nor unfolding samples cover."""
-    spacing = np.where(folds.triangles, np.inf, _spacing(scene))
-    samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
-    covered = _covered(scene, view, samples, folds)
-    samples = SurfaceSamples(samples.triangle[~covered], samples.bary[~covered], samples.spacing[~covered])
-    ground = np.where(np.isinf(spacing), np.inf, UNDER_SPACING)
-    return [_samples_layer(scene, view, colors, samples), _under_layer(scene, view, colors, ground, rng)]
-
-
-def _spacing(scene: Scene) -> Float[np.ndarray, "F"]:
-    """Fine beside the seen skin and on the lids, coarse elsewhere, none where there is no skin."""
-    faces = scene.rig.faces
-    center = scene.vertices[faces].mean(1)
-    normal = vertex_normals(scene.vertices, faces)[faces].mean(1)
-    to_camera = scene.camera.center - center
-    facing = (normal * to_camera).sum(1) / np.linalg.norm(to_camera, axis=1)
-    spacing = np.where(facing > -0.25, NEAR_SPACING, FAR_SPACING)
-    spacing[scene.triangles_in("lids_left", "lids_right")] = LID_SPACING
-    spacing[~scene.skin_triangles()] = np.inf
-    return spacing
-
-
-def _covered(scene: Scene, view: Visibility, samples: SurfaceSamples, folds: Folds) -> Bool[np.ndarray, "N"]:
-    """Mark samples that lifted pixels stand for already, and those that would hide what shows between lids or lips."""
-    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
-    visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.003)
-    row, column = pixel_of(projected, len(view.label))
-    stands_for = _faces_camera(scene, view)[row, column] & (folds.growth[samples.triangle] <= MOST_STRETCH)
-    return visible & (stands_for | near_opening(view)[row, column])
-
-
-def _under_layer(
-    scene: Scene, view: Visibility, colors: SkinColors, spacing: Float[np.ndarray, "F"], rng: np.random.Generator
+def _loose_layer(
+    scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"], slope: Float[np.ndarray, "S S 2"], colors: SkinColors
 ) -> Layer:
-    """Lay a solid ground under the lifted pixels: seen from the side they stand apart where the skin was grazed."""
-    samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
-    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
-    visible, facing, projected = visible_points(scene, view, points, normals, tolerance=0.003)
-    row, column = pixel_of(projected, len(view.label))
-    covered = visible & _faces_camera(scene, view)[row, column] & ~near_opening(view)[row, column]
-    points -= normals * (UNDER_INSET / np.clip(facing, MIN_FACING, 1))[:, None]
-    points, person = pull_inside(scene, view, points, REACH * samples.spacing)
-    layer = make_layer(
+    """Lift pixels before the surface, nearly upright, in a colour near the fill's where they look like skin."""
+    cells = adaptive_cells(scene.portrait, mask, coarsest=2)
+    place = cells.row, cells.column
+    before = np.clip(LOOSE_OFFSET / np.maximum(view.facing[place], 0.01), 0, MOST_OFFSET)
+    depth = view.depth[place].astype(np.float64) - before
+    means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope[place])
+    # The outline's own colours are half the background's.
+    edge = view.to_outline < OUTLINE
+    inner = ndimage.distance_transform_edt(edge, return_distances=False, return_indices=True)[:, *place]
+    own = np.where(edge[place][:, None], scene.portrait.foreground[inner[0], inner[1]], cells.color)
+    filled = colors.vertex[scene.rig.faces[view.triangle[place]]].mean(1)
+    strange = ~colors.like_skin[place]
+    near_fill = filled + np.clip(own - filled, -LOOSE_CONTRAST, LOOSE_CONTRAST)
+    return make_layer(
         scene.vertices,
         scene.rig.faces,
-        samples.triangle,
-        points,
-        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=(colors.foreground - colors.detail)[row, column],
-        opacities=np.full(len(points), 0.95),
+        view.triangle[place],
+        means,
+        basis,
+        colors=np.where(strange[:, None], own, near_fill),
+        opacities=cells.opacity,
         part=Part.SKIN,
-        seen=np.zeros(len(points), bool),
+        seen=strange,
     )
-    return keep(layer, covered & person)
-
-
-def _samples_layer(scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples) -> Layer:
-    """Turn samples into discs, pulled inside the person's outline."""
-    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
-    visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.001)
-    row, column = pixel_of(projected, len(view.label))
-    pulled, person = pull_inside(scene, view, points, REACH * samples.spacing)
-    solid = ndimage.binary_erosion((view.label == Label.SKIN) & (scene.portrait.alpha > 0.95))
-    seen = visible & solid[row, column] & (pulled == points).all(1)
-    near_trusted = ndimage.binary_dilation(colors.trusted, iterations=TRUST_REACH)
-    filled = sample_skin_colors(scene, view, colors, samples)
-    shown = seen & near_trusted[row, column]
-    color = np.where(shown[:, None], colors.foreground[row, column], filled)
-    layer = make_layer(
-        scene.vertices,
-        scene.rig.faces,
-        samples.triangle,
-        pulled,
-        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=color,
-        opacities=np.full(len(color), 0.95),
-        part=Part.SKIN,
-        seen=seen,
-    )
-    return keep(layer, person)

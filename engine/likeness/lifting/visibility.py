@@ -32,8 +32,8 @@ SLIVER = 0.005
 """Widest strip between the modelled skin and the outline that still is skin, metres."""
 MOST_PULL = 0.025
 """Distance outside the outline over which a point is still pulled in, metres."""
-PULL_SPREAD = 1.8
-"""Pixels over which points are spread that were pulled to one pixel."""
+PULL_SMOOTHING, PULL_STEPS = 1.5, 5
+"""Blur in pixels of the outline that points are pulled to, and steps of the way there."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
 
@@ -148,12 +148,22 @@ def pull_inside(
     for reach in np.unique(radius):
         inner = _largest_piece((view.to_outline * scene.metres_per_pixel > reach) & scene.portrait.valid)
         outside = in_picture & (radius == reach) & ~(inner | ~scene.portrait.valid)[row, column]
-        nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
-        # Spread by the place within the pixel, or the points would line up in rows.
-        spread = (projected[outside] % 1.0 - 0.5) * PULL_SPREAD
-        target = nearest[::-1, row[outside], column[outside]].T + 0.5 + spread
+        target = _walk_inside(projected[outside], inner)
         pulled[outside] = scene.camera.unproject(target, depth[outside])
     return pulled, np.linalg.norm(pulled - points, axis=1) < MOST_PULL + radius
+
+
+def _walk_inside(points: Float[np.ndarray, "N 2"], inner: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "N 2"]:
+    """Move points (pixels) straight onto the mask's smoothed border: at its nearest pixels they would form rows."""
+    inside = ndimage.distance_transform_edt(inner) - ndimage.distance_transform_edt(~inner)
+    inside = ndimage.gaussian_filter(inside, PULL_SMOOTHING)
+    field = inside, *np.gradient(inside)
+    for _ in range(PULL_STEPS):
+        at = points[:, ::-1].T - 0.5
+        value, down, right = (ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in field)
+        steep = np.maximum(down**2 + right**2, 0.25)
+        points = points - np.minimum(value, 0)[:, None] * np.stack([right, down], 1) / steep[:, None]
+    return points
 
 
 def _largest_piece(mask: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
