@@ -1,70 +1,69 @@
-"""Inflation: a disk becomes a sphere, known depths are kept, and the surface is closed."""
+"""The volume on the painted head: off the skull, closed behind, with a hairline, and complete beyond the photograph."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import trimesh
+import pytest
+from scipy import ndimage
 
-from likeness.geometry.cameras import look_at_face
+from likeness.lifting.skull import LEAST_HAIR, MOST_HAIR, Hairline, covered_skull, hair_thickness
 from likeness.lifting.visibility import explain_pixels
-from likeness.lifting.volume import GRID, _Cells, _closed_surface, _solve_poisson, inflate
-
-ROW, COLUMN = np.mgrid[0:GRID, 0:GRID] + 0.5
-RADIUS = 50.0
-DISTANCE2 = (ROW - GRID / 2) ** 2 + (COLUMN - GRID / 2) ** 2
-DISK = DISTANCE2 < RADIUS**2
-NOTHING = np.zeros((GRID, GRID), bool)
+from likeness.lifting.volume import inflate
 
 
-def disk_cells():
-    return _Cells(DISK, np.ones_like(DISK), NOTHING, NOTHING)
+@pytest.fixture(scope="module")
+def volume(scene):
+    return inflate(scene, explain_pixels(scene))
 
 
-def test_a_disk_becomes_a_sphere():
-    solved = _solve_poisson(disk_cells(), np.full(DISK.shape, np.nan), np.full(DISK.shape, 4.0))
-    # The outline's zero sits in the centres of the cells outside, half a cell further out.
-    sphere = np.clip((RADIUS + 0.5) ** 2 - DISTANCE2, 0, None)
-    inner = DISTANCE2 < (0.9 * RADIUS) ** 2
-    np.testing.assert_allclose(np.sqrt(solved[inner]), np.sqrt(sphere[inner]), rtol=0.03)
-
-
-def test_known_cells_keep_their_depth_and_the_rest_joins_them():
-    known = np.where(DISTANCE2 < 100, 900.0, np.nan)
-    solved = _solve_poisson(disk_cells(), known, np.zeros(DISK.shape))
-    assert (solved[DISTANCE2 < 100] == 900).all()
-    # Without a source the solution is harmonic: between its boundary values, log-linear in the radius.
-    radius = np.sqrt(DISTANCE2)
-    ring = (radius > 15) & (radius < 45)
-    expected = 900 * np.log(RADIUS / radius[ring]) / np.log(RADIUS / 10)
-    np.testing.assert_allclose(solved[ring], expected, atol=45)
-
-
-def test_an_open_border_does_not_pull_the_surface_down():
-    cut = np.zeros_like(DISK)
-    cut[: GRID // 2] = True
-    cells = _Cells(DISK & cut, cut, NOTHING, ~NOTHING)
-    solved = _solve_poisson(cells, np.full(DISK.shape, np.nan), np.full(DISK.shape, 4.0))
-    middle = solved[GRID // 2 - 1, GRID // 2]
-    assert abs(np.sqrt(middle) - RADIUS) < 2
-
-
-def test_the_surface_is_closed_and_faces_outwards():
-    camera = look_at_face(1.0, 300.0, GRID, GRID)
-    half = np.clip(RADIUS**2 - DISTANCE2, 0, None) / 300.0**2
-    vertices, faces, is_front = _closed_surface(camera, disk_cells(), np.ones(DISK.shape), half, half)
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
-    mesh.merge_vertices(digits_vertex=9)
-    # On the outline the halves touch in whole triangles, so an edge may have four; closed means an even number.
-    assert (np.unique(mesh.edges_sorted, axis=0, return_counts=True)[1] % 2 == 0).all()
-    assert abs(mesh.volume / (4 / 3 * np.pi * (RADIUS / 300) ** 3) - 1) < 0.1
-    front_z = vertices[faces[is_front]].mean((0, 1))[2]
-    assert front_z > vertices[faces[~is_front]].mean((0, 1))[2]
-
-
-def test_hair_stays_off_the_skull_and_behind_the_face(scene):
+def test_hair_stays_off_the_skull_and_behind_the_face(scene, volume):
     view = explain_pixels(scene)
-    volume = inflate(scene, view)
     scalp = scene.triangles_in("scalp")[view.surface.triangle] & (view.surface.triangle >= 0)
     inner = scalp & (view.to_outline > 6)
     assert (volume.front[inner] < view.surface.depth[inner]).mean() > 0.97
     assert np.isfinite(volume.vertices).all()
+
+
+def test_the_back_encloses_the_skull(scene, volume):
+    """Seen from behind nothing of the scalp sticks out of the hair."""
+    scalp = scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("scalp")])]
+    behind = scalp[scalp[:, 2] < np.percentile(scalp[:, 2], 30)]
+    back = volume.vertices[volume.faces[~volume.is_front]].mean(1)
+    distance = np.linalg.norm(back[None] - behind[:, None], axis=2)
+    nearest = back[distance.argmin(1)]
+    assert (nearest[:, 2] < behind[:, 2] + 0.002).mean() > 0.97
+
+
+def test_the_hairline_parts_scalp_from_neck(scene, volume):
+    neck = scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("neck")])]
+    scalp = scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("scalp")])]
+    assert (volume.hairline.inside(neck[neck[:, 1] < scalp[:, 1].min() - 0.01]) < 0).all()
+    assert volume.hairline.inside(scalp[scalp[:, 1].argmax()][None])[0] > 0.02
+
+
+def test_hairs_thickness_is_what_the_matte_shows_round_the_skull(scene):
+    """A matte that is wider than the head by 2 cm tells hair 2 cm thick, and hair at the nape thins out."""
+    grown = ndimage.distance_transform_edt(scene.portrait.alpha < 0.5) * scene.metres_per_pixel < 0.02
+    wide = replace(scene, portrait=replace(scene.portrait, alpha=grown.astype(np.float32)))
+    bare, thick = hair_thickness(scene), hair_thickness(wide)
+    assert (bare >= LEAST_HAIR).all() and (thick <= MOST_HAIR).all()
+    assert abs(np.median(thick) - 0.02) < 0.004
+    pushed = covered_skull(wide, Hairline.of(wide, ("face", "ears", "neck")), thick)
+    moved = np.linalg.norm(pushed - wide.vertices, axis=1)
+    scalp = np.unique(wide.rig.faces[wide.triangles_in("scalp")])
+    crown, nape = scalp[wide.vertices[scalp, 1].argmax()], scalp[wide.vertices[scalp, 1].argmin()]
+    assert abs(moved[crown] - 0.02) < 0.005
+    assert moved[nape] < 0.006
+    assert moved[np.setdiff1d(np.arange(len(moved)), scalp)].max() == 0
+
+
+def test_a_crown_cut_off_by_the_photograph_is_completed(scene):
+    """The volume reaches as high as the skull although the photograph ends at the forehead."""
+    top = int(np.flatnonzero(scene.portrait.alpha.any(1))[0]) + 30
+    valid = np.broadcast_to(np.arange(len(scene.portrait.alpha))[:, None] >= top, scene.portrait.valid.shape).copy()
+    cut = replace(scene, portrait=replace(scene.portrait, valid=valid, alpha=scene.portrait.alpha * valid))
+    volume = inflate(cut, explain_pixels(cut))
+    highest = volume.vertices[volume.faces].reshape(-1, 3)[:, 1].max()
+    assert highest > scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("scalp")]), 1].max()
