@@ -18,10 +18,11 @@ from likeness.lifting.glasses_lift import lift_glasses
 from likeness.lifting.hair import lift_volume
 from likeness.lifting.mouth import lift_mouth
 from likeness.lifting.refine import refine
-from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold
+from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, loosen_cloth
+from likeness.lifting.shoulders import bareness, with_collar
 from likeness.lifting.skin import lift_skin
 from likeness.lifting.types import Layer, Scene, join_layers
-from likeness.lifting.visibility import explain_pixels
+from likeness.lifting.visibility import Visibility, explain_pixels
 from likeness.lifting.volume import inflate
 from likeness.lifting.yoke import lift_yoke, tuck_in
 from likeness.portrait.types import Portrait
@@ -35,9 +36,12 @@ def lift_portrait(
     `iterations` counts refinement steps; `device` (`cpu` or `cuda`) is where they run. The same seed gives the same
     arrays on the same machine.
     """
-    layer = lift_layers(scene, np.random.default_rng(seed), progress)
+    progress.update("lift", 0.0)
+    view = explain_pixels(scene)
+    layer = lift_layers(scene, view, np.random.default_rng(seed), progress)
     gaussians = refine(scene, layer, iterations=iterations, device=device, progress=progress)
-    rig, triangle = drop_unused_scaffold(scene.rig, gaussians.triangle)
+    loose = loosen_cloth(scene.rig, bareness(scene, view, scene.vertices))
+    rig, triangle = drop_unused_scaffold(loose, gaussians.triangle)
     return rig, replace(gaussians, triangle=triangle)
 
 
@@ -50,12 +54,11 @@ def make_scene(
     return Scene(portrait, camera, assets, with_scaffold, controls, vertices)
 
 
-def lift_layers(scene: Scene, rng: np.random.Generator, progress: Progress) -> Layer:
+def lift_layers(scene: Scene, view: Visibility, rng: np.random.Generator, progress: Progress) -> Layer:
     """Lift every part of the head, unrefined."""
-    progress.update("lift", 0.0)
-    view = explain_pixels(scene)
     colors = complete_skin(scene, view)
     volume = inflate(scene, view)
+    volume = replace(volume, torso=with_collar(volume.torso, view))
     progress.update("lift", 0.5)
     layers = [
         *tuck_in(scene, volume, lift_skin(scene, view, colors, rng)),

@@ -46,7 +46,7 @@ SHOULDERS = (0.0, 0.1)
 """Distance under the chin over which the head's carriers cease to follow the neck: long hair lies on the shoulders."""
 CLOTH, HANGING = (0.003, 0.035), (0.015, 0.055)
 """Distances from the skin over which the torso ceases to follow it, and over which hair begins to lie on shoulders."""
-FOLLOWING, FOLLOWS = 0.2, (0.06, 0.16)
+FOLLOWING, FOLLOWS = 0.25, (0.07, 0.16)
 """Share of the neck's motion that shoulders take, and the distances from its joint over which they cease to; metres."""
 NEIGHBOURS = 64
 
@@ -67,6 +67,18 @@ def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
         face_part=np.concatenate([rig.face_part, parts]),
         **per_vertex,
     )
+
+
+def loosen_cloth(rig: Rig, bare: Float[np.ndarray, "V"]) -> Rig:
+    """Let the torso's carriers go with the neck's skin only as far as they carry bare skin (1) and not cloth (0).
+
+    A collar stays on the shoulders while the neck turns in it; dragged along, it would tear. Nothing moves at rest.
+    """
+    own = np.unique(rig.faces[rig.head_triangles :][rig.face_part[rig.head_triangles :] == Part.TORSO])
+    weights = rig.lbs_weights.copy()
+    share = bare[own, None]
+    weights[own] = share * weights[own] + (1 - share) * _following(rig, rig.v_neutral[own])
+    return replace(rig, lbs_weights=weights.astype(np.float32))
 
 
 def scaffold_triangle(
@@ -122,17 +134,21 @@ def _torso_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W
     """
     near = _Near.of(rig, _vertices_in(assets, "neck", "torso"), vertices)
     skin = _shared_with_root(near.share @ rig.lbs_weights, 1 - _rise(near.distance, *CLOTH))
-    from_joint = np.linalg.norm(vertices - rig.joints[NECK], axis=1)
-    follow = (FOLLOWING * (1 - _rise(from_joint, *FOLLOWS)))[:, None]
-    neck = np.eye(skin.shape[1])[NECK]
+    follow = _following(rig, vertices)
     return {
         "v_neutral": vertices,
         "shapedirs": np.zeros((len(vertices), *rig.shapedirs.shape[1:]), np.float32),
         "posedirs": np.zeros((len(vertices), *rig.posedirs.shape[1:]), np.float32),
-        "lbs_weights": np.where(
-            skin[:, NECK, None] < follow, follow * neck + (1 - follow) * np.eye(1, len(neck)), skin
-        ),
+        "lbs_weights": np.where(skin[:, NECK, None] < follow[:, NECK, None], follow, skin),
     }
+
+
+def _following(rig: Rig, vertices: Float[np.ndarray, "W 3"]) -> Float[np.ndarray, "W J"]:
+    """Weights of what follows the neck a little: less and less from its joint outwards."""
+    from_joint = np.linalg.norm(vertices - rig.joints[NECK], axis=1)
+    share = FOLLOWING * (1 - _rise(from_joint, *FOLLOWS))
+    neck = np.eye(1, rig.lbs_weights.shape[1], NECK)
+    return _shared_with_root(np.repeat(neck, len(vertices), 0), share)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
-"""Where the torso begins: shoulders and clothes stay when the head turns, hair and beard go with it."""
+"""Where the torso begins and where it is bare: shoulders and clothes stay when the head turns, hair and beard go."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
 
-from likeness.lifting.types import CHIN, UNDER_NOSE
+from likeness.lifting.parsing import Material
+from likeness.lifting.types import CHIN, UNDER_NOSE, Scene
+from likeness.lifting.visibility import Label, Visibility, pixel_of
 from likeness.portrait.types import Portrait
 
 CHEEKS = (234, 454)
 """MediaPipe's landmarks beside the ears: the face's width."""
+BARE_REACH = 0.008
+"""Standard deviation of the surroundings in which skin and cloth are told apart, metres."""
 WIDEST_NECK = 1.05
 """Distance of the outline from the chin's column, in halves of the face's width, up to which it may be the neck's."""
 
@@ -33,6 +38,25 @@ def torso_pixels(portrait: Portrait, deep: Bool[np.ndarray, "S"]) -> Bool[np.nda
     (left, left_row), (right, right_row) = ends
     line = np.interp(np.arange(size), [middle - left, middle + right], [left_row, right_row])
     return np.arange(size)[:, None] >= line
+
+
+def with_collar(torso: Bool[np.ndarray, "S S"], view: Visibility) -> Bool[np.ndarray, "S S"]:
+    """Add the cloth above the torso's line that hangs together with it: a collar's points, a turtleneck."""
+    cloth = (view.material == Material.CLOTH) & (view.label == Label.VOLUME)
+    pieces, _ = ndimage.label(cloth | torso)
+    return torso | cloth & np.isin(pieces, np.setdiff1d(pieces[torso], 0))
+
+
+def bareness(scene: Scene, view: Visibility, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N"]:
+    """Return how much of what the portrait shows round each point (head space, metres) is skin and not cloth."""
+    person = view.label != Label.BACKGROUND
+    reach = BARE_REACH / scene.metres_per_pixel
+    skin, all_of_it = (
+        ndimage.gaussian_filter(mask.astype(np.float64), reach)
+        for mask in (person & (view.material == Material.SKIN), person)
+    )
+    share = skin / np.maximum(all_of_it, 1e-6)
+    return share[pixel_of(scene.camera.project(points)[0], len(share))]
 
 
 def _widths(beside: Bool[np.ndarray, "R W"]) -> Int[np.ndarray, "R"]:

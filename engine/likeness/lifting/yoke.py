@@ -45,6 +45,8 @@ MIDDLE = 0.07
 """Half width of what a back does not share with the front: collar, tie, neckline; metres."""
 REACHES = (6.0, 20.0, 60.0)
 """Reaches over which the front's colours spread on the back, pixels of a picture 512 wide."""
+ENOUGH = 0.3
+"""Share of colour within a reach from which none farther counts."""
 GRAIN = 0.4
 """Of the shoulders' grain the back shows so much: a fold's or a mole's edge among it would be a speck."""
 TUCKED, BEHIND_FRONT = 0.012, 0.02
@@ -65,7 +67,8 @@ def lift_yoke(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Gen
     to_end = ndimage.distance_transform_edt(np.pad(scene.portrait.valid, 1))[1:-1, 1:-1] - 1
     kept &= to_end[row, column] > END * SPACING / scene.metres_per_pixel
     color = _cloth(scene, view, volume, rng)[row, column]
-    lining = _collar(scene, volume)[row, column] & kept
+    behind = scene.camera.project(points)[1] > volume.front[row, column] + BEHIND_FRONT
+    lining = _collar(scene, volume)[row, column] & kept & behind
     places = np.concatenate([points[kept], points[lining] - normals[lining] * LINING])
     normals = np.concatenate([normals[kept], normals[lining]])
     color = np.concatenate([color[kept], color[lining] * LINING_DARKNESS])
@@ -158,18 +161,25 @@ def tuck_in(scene: Scene, volume: Volume, layers: list[Layer]) -> list[Layer]:
 
 
 def _cloth(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Generator) -> Float[np.ndarray, "S S 3"]:
-    """Continue the shoulders' colours over the whole picture: those nearest decide, in random order."""
+    """Continue the shoulders' colours over the whole picture."""
     foreground, size = np.asarray(scene.portrait.foreground, np.float64), len(view.label)
     aside = np.abs(np.arange(size) - scene.portrait.landmarks[CHIN, 0])[None] * scene.metres_per_pixel > MIDDLE
     solid = volume.torso & (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9)
     shoulders = solid & aside if (solid & aside).any() else solid
     if not shoulders.any():
         return np.full_like(foreground, 0.5)
-    smooth = np.broadcast_to(np.median(foreground[shoulders], 0), foreground.shape)
-    for reach in sorted(REACHES, reverse=True):
-        weight = ndimage.gaussian_filter(shoulders.astype(np.float64), reach * size / 512)[..., None]
-        total = ndimage.gaussian_filter(foreground * shoulders[..., None], (*[reach * size / 512] * 2, 0))
-        share = np.clip(weight / 0.3, 0, 1)
-        smooth = share * total / np.maximum(weight, 1e-9) + (1 - share) * smooth
+    smooth = _spread(foreground, shoulders)
     grain = (foreground - blur_inside(foreground, shoulders, 4.0))[shoulders]
     return np.clip(smooth + grain[rng.integers(0, len(grain), (size, size))] * GRAIN, 0, 1)
+
+
+def _spread(image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
+    """Spread the masked colours over the whole picture; those nearest decide."""
+    smooth = np.broadcast_to(np.median(image[mask], 0), image.shape)
+    for reach in sorted(REACHES, reverse=True):
+        sigma = reach * len(mask) / 512
+        weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma)[..., None]
+        total = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0))
+        share = np.clip(weight / ENOUGH, 0, 1)
+        smooth = share * total / np.maximum(weight, 1e-9) + (1 - share) * smooth
+    return smooth

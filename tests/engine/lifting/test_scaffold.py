@@ -10,7 +10,7 @@ from likeness.binding.affine import bind
 from likeness.contract.avatar import JOINT_NAMES, Part
 from likeness.geometry.frames import triangle_frames
 from likeness.head.model import bake_rig, rig_vertices
-from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, scaffold_triangle
+from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, loosen_cloth, scaffold_triangle
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,19 @@ def test_shoulders_follow_a_little_and_stay_behind(rig):
     near = (np.linalg.norm(beside, axis=1) < 0.11) & (np.abs(beside[:, 0]) > 0.06) & (beside[:, 1] < 0)
     share = (turned - still)[torso][near, 2] / (-0.5 * beside[near, 0])
     assert share.min() > 0.03 and 0.08 < np.median(share) < 0.25
+
+
+def test_cloth_stays_where_bare_skin_goes_with_the_neck(rig):
+    loose = loosen_cloth(rig, np.where(rig.v_neutral[:, 0] > 0, 1.0, 0.0))
+    np.testing.assert_array_equal(posed(loose), posed(rig))
+    np.testing.assert_allclose(loose.lbs_weights.sum(1), 1, atol=1e-4)
+    other = np.setdiff1d(np.arange(len(rig.v_neutral)), carriers(rig, Part.TORSO))
+    np.testing.assert_array_equal(loose.lbs_weights[other], rig.lbs_weights[other])
+    left = rig.v_neutral[:, 0] > 0
+    np.testing.assert_allclose(loose.lbs_weights[left], rig.lbs_weights[left], atol=1e-6)
+    neck = JOINT_NAMES.index("neck")
+    cloth = np.setdiff1d(np.unique(carriers(rig, Part.TORSO)), np.flatnonzero(left))
+    assert rig.lbs_weights[cloth, neck].max() > 0.5 > 0.3 > loose.lbs_weights[cloth, neck].max()
 
 
 def test_clothes_at_the_neck_go_with_its_skin(rig):

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from likeness.lifting.shoulders import CHEEKS, torso_pixels
+from likeness.lifting.parsing import Material
+from likeness.lifting.shoulders import CHEEKS, bareness, torso_pixels, with_collar
 from likeness.lifting.types import CHIN, UNDER_NOSE
+from likeness.lifting.visibility import Label, explain_pixels
 
 SIZE = 200
 DEEP = np.arange(SIZE) >= 150
@@ -55,3 +57,27 @@ def test_a_head_alone_has_no_torso(bust):
     nothing = np.zeros(SIZE, bool)
     torso = torso_pixels(replace(bust, alpha=np.ones_like(alpha)), nothing)
     assert not torso.any()
+
+
+def looks(scene, material):
+    """What the portrait's pixels are, with these materials, all of the lower half being no modelled skin."""
+    view = explain_pixels(scene)
+    return replace(view, material=material, label=np.full_like(view.label, Label.VOLUME))
+
+
+def test_a_collar_above_the_line_is_torso_and_a_hat_is_not(scene):
+    size = len(scene.portrait.alpha)
+    row = np.arange(size)[:, None] * np.ones((1, size))
+    material = np.full((size, size), Material.SKIN)
+    material[100:] = Material.CLOTH
+    material[20:40] = Material.CLOTH
+    torso = with_collar(row >= 150, looks(scene, material))
+    np.testing.assert_array_equal(torso, row >= 100)
+
+
+def test_bareness_is_what_is_seen_round_a_place(scene):
+    size = len(scene.portrait.alpha)
+    material = np.full((size, size), Material.SKIN)
+    material[:, : size // 2] = Material.CLOTH
+    points = scene.camera.unproject(np.array([[40.0, 128.0], [128.0, 128.0], [216.0, 128.0]]), np.ones(3))
+    np.testing.assert_allclose(bareness(scene, looks(scene, material), points), [0, 0.5, 1], atol=0.1)
