@@ -37,8 +37,6 @@ MOST_STRETCH = 1.6
 """Growth up to which lifted pixels still cover their triangle when it unfolds."""
 LASH_LINE = 0.0025
 """Width of the lash line around the eye's opening, metres: on a closing lid its pixels would smear."""
-LASH_CONTRAST = 0.1
-"""How much darker than the lid's skin lashes are."""
 INSET = 0.0002
 """How far unfolding samples lie under the pixels, metres; lids must stay off the eyeball."""
 
@@ -76,20 +74,11 @@ def unfolded_pose(scene: Scene) -> Float[np.ndarray, "V 3"]:
     return rig_vertices(scene.rig, controls, np.zeros((len(scene.rig.parents), 3), np.float32))
 
 
-def lash_pixels(
-    scene: Scene, view: Visibility, colors: SkinColors, folds: Folds, lifted: Bool[np.ndarray, "S S"]
-) -> Bool[np.ndarray, "S S"]:
-    """Mark pixels that ride on the lashes: those along the eye's opening and, of the lifted ones, dark or smearing."""
-    to_eye = ndimage.distance_transform_edt(view.label != Label.EYE) * scene.metres_per_pixel
-    lids = lifted & scene.triangles_in("lids_left", "lids_right")[view.triangle]
-    smearing = lids & (folds.growth > MOST_STRETCH)[view.triangle]
-    return (view.label == Label.SKIN) & (to_eye < LASH_LINE) | smearing | lids & _is_dark(scene, view, colors)
-
-
-def _is_dark(scene: Scene, view: Visibility, colors: SkinColors) -> Bool[np.ndarray, "S S"]:
-    """Mark pixels much darker than the skin filled in under them: on a lid those are lashes."""
-    fill = colors.vertex[scene.rig.faces].mean((1, 2))[view.triangle]
-    return colors.foreground.mean(-1) < fill - LASH_CONTRAST
+def lash_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
+    """Mark the pixels along the eye's opening, which ride on the lashes."""
+    to_eye = ndimage.distance_transform_edt(view.label != Label.EYE)
+    reach = max(LASH_LINE / scene.metres_per_pixel, 1.5)
+    return (view.label == Label.SKIN) & (to_eye < reach)
 
 
 def lash_layer(scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"]) -> Layer:

@@ -12,6 +12,8 @@ from scipy import ndimage
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors
 from likeness.lifting.cells import adaptive_cells
+from likeness.lifting.closed_lids import lift_closed_lids
+from likeness.lifting.eyes import with_eyeballs
 from likeness.lifting.lids import find_folds, lash_layer, lash_pixels, lift_folds
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.surface import LEAST_SHOWN, lift_surface
@@ -37,17 +39,19 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     turned to the camera they show little of themselves from the side, where the filled samples show behind them.
     """
     folds = find_folds(scene)
+    view = with_eyeballs(scene, view, colors)
     skin = view.label == Label.SKIN
     # No samples are laid on the scalp: where a forehead reaches up there, its pixels alone stand for it.
     enough = np.where(scene.triangles_in("scalp")[view.triangle], MIN_FACING_SCALP, MIN_FACING)
     lifted = skin & (view.facing >= enough) & ~scene.triangles_in("ears")[view.triangle]
     loose = skin & ~lifted & (colors.shown <= LEAST_SHOWN)
-    lashes = lash_pixels(scene, view, colors, folds, lifted)
+    lashes = lash_pixels(scene, view)
     slope = _slope(view)
     layers = [
         _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST)),
         _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
         *lift_surface(scene, view, colors, folds, lifted, rng),
+        *lift_closed_lids(scene, view, colors, folds, lashes, rng),
         lift_folds(scene, view, colors, folds, lifted, rng),
     ]
     return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers

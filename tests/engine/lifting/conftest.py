@@ -42,9 +42,9 @@ def photograph_head(assets: HeadAssets, camera: Camera, controls: np.ndarray) ->
     projected, _ = camera.project(landmarks(vertices, assets).astype(np.float64))
     portrait = Portrait(
         photograph=Photograph((rgb * 255).astype(np.uint8), None, "0" * 64),
-        square=(0, 0, SIZE),
+        square=(0, 0, camera.width),
         rgb=rgb,
-        valid=np.ones((SIZE, SIZE), bool),
+        valid=np.ones(raster.covered.shape, bool),
         alpha=raster.covered.astype(np.float32),
         foreground=rgb,
         landmarks=projected,
