@@ -57,9 +57,11 @@ HALF = 0.5
 """Share of the way from skin to frame from which a pixel is the frame's."""
 BAND = 0.0045
 """Distance over which a frame's width is measured, and by which bridge and hinges lie beyond the lens, metres."""
+UPPER = 0.45
+"""Share of a lens's height, from its top, at which hinges and bridges sit."""
 BRIDGE = np.arange(-0.015, 0.006, 0.0008)
 """Heights, downwards, at which a bridge is sought beside the lenses' innermost points, metres."""
-HINGE = 0.012
+HINGE = 0.008
 """How far the frame may reach outwards beyond the lens, metres."""
 
 
@@ -254,7 +256,7 @@ def _half_width(scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...], share:
 
 
 def _bridge_and_hinges(scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...]) -> Bool[np.ndarray, "S S"]:
-    """Mark where a frame goes on beside its lenses: over the nose between them, and outwards at their upper half."""
+    """Mark where a frame goes on beside its lenses: over the nose between them, and outwards at their upper part."""
     down, aside = _face_axes(scene)
     row, column = np.mgrid[: len(scene.portrait.alpha), : len(scene.portrait.alpha)] + 0.5
     height, across = column * down[0] + row * down[1], column * aside[0] + row * aside[1]
@@ -263,7 +265,7 @@ def _bridge_and_hinges(scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...])
     inner = []
     for points, sign in zip(rims, (-1, 1), strict=True):
         top, bottom = (points @ down).min(), (points @ down).max()
-        upper = (height > top) & (height < (top + bottom) / 2 + margin)
+        upper = (height > top) & (height < top + UPPER * (bottom - top))
         edge = (sign * (points @ aside)).max()
         zone |= upper & (sign * across > edge - margin) & (sign * across < edge + reach)
         inner.append(((points @ aside)[len(points) // 2], upper))

@@ -26,6 +26,8 @@ MOUTH = ("teeth_upper", "teeth_lower", "tongue", "mouth_inside")
 MIN_FACING = 0.3
 """Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
 MIN_FACING_EARS = 0.15
+SCALP_FACING = 0.5
+"""The same on the scalp, which has no skin of its own to take over: seen more from the side it is the hair's."""
 LID_EDGE = 0.001
 """The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
 SLIVER = 0.005
@@ -97,6 +99,7 @@ def explain_pixels(scene: Scene) -> Visibility:
         label[mask] = Label.MOUTH if name == "mouth" else Label.EYE
     label[worn] = Label.GLASSES
     normal, facing = _normals(scene, triangle, bary)
+    label[guess.scalp & (label == Label.SKIN) & (facing < SCALP_FACING)] = Label.VOLUME
     label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
     triangle[off_mesh], depth[off_mesh] = -1, np.inf
