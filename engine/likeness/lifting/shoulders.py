@@ -48,15 +48,16 @@ def with_collar(torso: Bool[np.ndarray, "S S"], view: Visibility) -> Bool[np.nda
 
 
 def bareness(scene: Scene, view: Visibility, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N"]:
-    """Return how much of what the portrait shows round each point (head space, metres) is skin and not cloth."""
+    """Return, 0 to 1, how bare the surroundings of each point are in the portrait; 0 on cloth. Head space, metres."""
     person = view.label != Label.BACKGROUND
     reach = BARE_REACH / scene.metres_per_pixel
     skin, all_of_it = (
         ndimage.gaussian_filter(mask.astype(np.float64), reach)
         for mask in (person & (view.material == Material.SKIN), person)
     )
-    share = skin / np.maximum(all_of_it, 1e-6)
-    return share[pixel_of(scene.camera.project(points)[0], len(share))]
+    share = (skin / np.maximum(all_of_it, 1e-6))[pixel_of(scene.camera.project(points)[0], len(view.label))]
+    # The change lies on the skin's side of the border: skin stretches, a collar would tear.
+    return np.clip(2 * share - 1, 0, 1)
 
 
 def _widths(beside: Bool[np.ndarray, "R W"]) -> Int[np.ndarray, "R"]:
