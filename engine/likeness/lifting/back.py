@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors, blur_inside
-from likeness.lifting.hair_paint import HairPaint
+from likeness.lifting.hair_paint import SOLID, HairPaint
 from likeness.lifting.parsing import Material
 from likeness.lifting.sampling import (
     REACH,
@@ -172,6 +172,10 @@ def _strands(scene: Scene, view: Visibility, volume: Volume, paint: HairPaint, r
     across, along = (ROUND + straight * (np.array(STRAND) - ROUND)) * wider
     points = np.where(places.front[:, None], places.hidden(scene, HIDING * across), places.points)
     points, kept = pull_inside(scene, view, points, np.full(len(points), STRAND_REACH * across))
+    # Where the matte is soft the photograph shows what is behind: strands would close it.
+    solid = (scene.portrait.alpha > SOLID) | ~scene.portrait.valid
+    to_soft = ndimage.distance_transform_edt(solid) * scene.metres_per_pixel
+    kept &= to_soft[pixel_of(scene.camera.project(points)[0], len(solid))] > 2 * across
     direction = _directions(scene, places, rng)
     # What would stick out of the outline with its ends is kept short.
     short = ~_inside(scene, points + 2 * along * direction) | ~_inside(scene, points - 2 * along * direction)
@@ -207,7 +211,7 @@ def _gaps(paint: HairPaint) -> Bool[np.ndarray, "S S"]:
 def _inside(scene: Scene, points: Float[np.ndarray, "N 3"]) -> Bool[np.ndarray, "N"]:
     """Tell which points project into the person, or beyond the photograph."""
     row, column = pixel_of(scene.camera.project(points)[0], len(scene.portrait.alpha))
-    return (scene.portrait.alpha[row, column] > 0.5) | ~scene.portrait.valid[row, column]
+    return (scene.portrait.alpha[row, column] > SOLID) | ~scene.portrait.valid[row, column]
 
 
 def _directions(scene: Scene, places: _Places, rng: np.random.Generator) -> Float[np.ndarray, "N 3"]:

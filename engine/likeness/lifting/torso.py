@@ -1,4 +1,4 @@
-"""Sides and back of what is worn on the shoulders, and of long hair that lies on them."""
+"""The torso's rim, and the ground under its lifted front; `yoke.py` closes its back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from likeness.lifting.volume import Volume
 RIM_FACING = 0.45
 """Cosine with the view under which the volume's front is sampled as well: its rim."""
 SPACING, RIM_SPACING = 0.0045, 0.0028
-"""Of the volume's samples on its back and round its outline, metres."""
+"""Of the volume's samples under its front and round its outline, metres."""
 UNDER_INSET = 0.004
 """Depth of the solid ground under the lifted front, metres."""
 OUTLINE = (0.003, 0.05)
@@ -35,13 +35,14 @@ GRAIN = 0.06
 def lift_torso_sides(
     scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, rng: np.random.Generator
 ) -> list[Layer]:
-    """Sample the torso's rim and back, and the ground under its lifted front."""
+    """Sample the torso's rim, and the ground under its lifted front."""
     facing = _facing(scene, volume)
     spacing = np.where(np.abs(facing) < RIM_FACING, RIM_SPACING, SPACING)
+    spacing = np.where(volume.is_front, spacing, np.inf)
     samples = sample_triangles(volume.vertices, volume.faces, spacing, rng)
     points, normals = posed_samples(samples, volume.vertices, volume.faces)
     rim = np.abs(facing[samples.triangle]) < RIM_FACING
-    under = volume.is_front[samples.triangle] & ~rim
+    under = ~rim
     points -= normals * np.where(under, UNDER_INSET, samples.spacing * SURFACE_SIGMA)[:, None]
     points, wanted = pull_inside(scene, view, points, REACH * samples.spacing)
     row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
@@ -67,7 +68,7 @@ def lift_torso_sides(
             colors=color[wanted],
             opacities=np.full(len(points), 0.95),
             part=Part.TORSO,
-            seen=(volume.is_front[samples.triangle] & rim)[wanted],
+            seen=rim[wanted],
         )
     ]
 
