@@ -25,13 +25,15 @@ SPACING = {"teeth_upper": 0.0012, "teeth_lower": 0.0012, "tongue": 0.002, "mouth
 COLOR = {
     "teeth_upper": (0.87, 0.83, 0.76),
     "teeth_lower": (0.82, 0.78, 0.71),
-    "tongue": (0.62, 0.31, 0.30),
-    "mouth_inside": (0.13, 0.045, 0.045),
+    "tongue": (0.66, 0.36, 0.35),
+    "mouth_inside": (0.36, 0.15, 0.14),
 }
 """In the light of skin of luminance `SKIN_LUMINANCE` and saturation `SKIN_SATURATION`."""
 SKIN_LUMINANCE, SKIN_SATURATION = 0.62, 0.3
-DARKEST = {"teeth_upper": 0.15, "teeth_lower": 0.15, "tongue": 0.6, "mouth_inside": 0.15}
-"""Least share of the light: the tongue comes out into it."""
+DARKEST = {"teeth_upper": 0.15, "teeth_lower": 0.15, "tongue": 0.5, "mouth_inside": 0.3}
+"""Least share of the light: even a throat is dark red and not black."""
+TURNED_AWAY = 0.45
+"""Share of the light on what of tongue and wall does not face the opening."""
 SHADE_DEPTH = 0.018
 """Depth behind the front teeth over which the light falls to 1/e, metres."""
 TOOTH_BRIGHTNESS = 0.5
@@ -109,6 +111,8 @@ def _filled_layer(scene: Scene, region: str, colors: SkinColors, rng: np.random.
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
     # The pocket between lips and teeth would show through the skin before it when that folds.
     behind_teeth = _behind_teeth(scene, points) | (region != "mouth_inside")
+    if not region.startswith("teeth"):
+        shade *= TURNED_AWAY + (1 - TURNED_AWAY) * np.clip(normals[:, 2], 0, 1)
     color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, DARKEST[region], 1)[:, None]
     layer = make_layer(
         scene.vertices,
