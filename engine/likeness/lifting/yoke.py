@@ -38,7 +38,8 @@ ROUND = 0.045
 """Distance from the outline over which the sheet rounds off, metres."""
 SMOOTHING = 1.5
 """Cells over which the sheet's depth is smoothed."""
-SPACING = 0.004
+SPACING = 0.0052
+"""Of the sheet's samples, metres."""
 LINING, LINING_DARKNESS = 0.003, 0.45
 """Distance of the lining inside the sheet, metres, and its brightness as a share of the cloth's."""
 MIDDLE = 0.07
