@@ -57,10 +57,10 @@ def _front_layers(scene: Scene, view: Visibility, volume: Volume, paint: HairPai
         slope = np.stack([right[cells.row, cells.column], down[cells.row, cells.column]], 1) * per_metre[:, None]
         torso = volume.torso[cells.row, cells.column]
         means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.clip(slope, -STEEPEST, STEEPEST))
-        # At the outline the background's colours are no longer wanted, nor learnt from the photograph.
+        # At the outline refinement starts from the hair's own colour instead of the background's in the matte.
         edge = paint.foreign[cells.row, cells.column] & (cells.opacity < SOLID)
         color = np.where(edge[:, None], paint.local[cells.row, cells.column], cells.color)
-        layers += _on_scaffold(scene, torso, means, basis, color, cells.opacity, ~edge)
+        layers += _on_scaffold(scene, torso, means, basis, color, cells.opacity)
     return layers
 
 
@@ -86,7 +86,6 @@ def _on_scaffold(
     basis: Float[np.ndarray, "N 3 3"],
     color: Float[np.ndarray, "N 3"],
     opacity: Float[np.ndarray, "N"],
-    seen: Bool[np.ndarray, "N"],
 ) -> list[Layer]:
     """Bind the torso's Gaussians to its carriers and the others to the head's."""
     triangle = scaffold_triangle(means, torso, scene.rig.head_triangles)
@@ -100,7 +99,7 @@ def _on_scaffold(
             colors=color[own],
             opacities=opacity[own],
             part=part,
-            seen=seen[own],
+            seen=np.ones(int(own.sum()), bool),
         )
         for part, own in ((Part.HAIR, ~torso), (Part.TORSO, torso))
     ]
