@@ -22,7 +22,8 @@ from addon import handlers
 
 ARRAYS, FOLDER = (Path(name) for name in sys.argv[sys.argv.index("--") + 1 :][:2])
 FRAMES = 100
-PATIENCE = 90.0
+PATIENCE = 300.0
+"""Seconds until playback gives up: a busy machine draws the frames slowly."""
 
 
 def steps(viewport: Viewport, report: dict[str, object]) -> Steps:

@@ -25,7 +25,7 @@ def _run(blender_name: str, script: str, folder: Path) -> tuple[dict[str, object
     arrays = head_arrays(8000)
     np.savez(folder / "arrays.npz", **arrays)
     words = ["--gpu-backend", "opengl", "--python", HERE / script, "--", folder / "arrays.npz", folder]
-    outcome = blender.run(words, window=True, limit=420, folders=[folder])
+    outcome = blender.run(words, window=True, limit=900, folders=[folder])
     report = folder / "report.json"
     assert report.exists(), outcome.tail()
     known = json.loads(report.read_text())
