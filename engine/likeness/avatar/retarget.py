@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar
@@ -25,7 +24,9 @@ from likeness.motion.smoothing import smoothed
 from likeness.motion.sources import is_recording, read_recording
 from likeness.tracking.flame import complete_flame
 
-OnFrame = Callable[[float, Float[np.ndarray, "52"], Float[np.ndarray, "5 3"]], None]
+if TYPE_CHECKING:
+    from likeness.avatar.track import OnFrame
+
 FLAME_FILE = "Name the FLAME model they were made with: --source-head FILE."
 
 

@@ -12,7 +12,6 @@ from scipy import ndimage
 
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
-from likeness.geometry.cameras import Camera
 from likeness.lifting.appearance import blur_inside
 from likeness.lifting.sampling import (
     REACH,
@@ -23,10 +22,11 @@ from likeness.lifting.sampling import (
     sample_triangles,
 )
 from likeness.lifting.scaffold import scaffold_triangle
+from likeness.lifting.skull import near_and_far
+from likeness.lifting.torso import COLLAR, END
 from likeness.lifting.types import CHIN, Layer, Scene, keep
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import Volume
-from likeness.rendering.mesh import rasterize_mesh
 
 GRID = 128
 """Cells along the side of the grid on which the sheet is laid."""
@@ -42,8 +42,6 @@ SPACING = 0.0052
 """Of the sheet's samples, metres."""
 LINING, LINING_DARKNESS = 0.003, 0.45
 """Distance of the lining inside the sheet, metres, and its brightness as a share of the cloth's."""
-MIDDLE = 0.07
-"""Half width of what a back does not share with the front: collar, tie, neckline; metres."""
 REACHES = (6.0, 20.0, 60.0)
 """Reaches over which the front's colours spread on the back, pixels of a picture 512 wide."""
 ENOUGH = 0.3
@@ -52,8 +50,6 @@ GRAIN = 0.4
 """Of the shoulders' grain the back shows so much: a fold's or a mole's edge among it would be a speck."""
 TUCKED, BEHIND_FRONT = 0.012, 0.02
 """How far under the torso's beginning skin ends, and how far behind the front what ends there lies; metres."""
-END = 2.2
-"""How far the sheet stays from the end of the picture, in spacings."""
 
 
 def lift_yoke(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Generator) -> list[Layer]:
@@ -118,7 +114,7 @@ def _sheet(scene: Scene, volume: Volume) -> tuple[Float[np.ndarray, "C 3"], Int[
     nearest = ndimage.distance_transform_edt(~person, return_distances=False, return_indices=True)
     rim = volume.front[nearest[0], nearest[1]][cells]
     share = _round_share(scene, size)[cells]
-    far, own = _far_depth(scene, coarse)
+    far, own = _far_depth(scene)
     depth = np.maximum(rim + np.maximum(far - rim, 0) * np.sqrt(1 - (1 - share) ** 2), own)
     inside = ((volume.torso | _collar(scene, volume)) & person)[cells] & volume.torso.any()
     blocks = inside[:-1, :-1] & inside[:-1, 1:] & inside[1:, :-1] & inside[1:, 1:]
@@ -131,15 +127,13 @@ def _sheet(scene: Scene, volume: Volume) -> tuple[Float[np.ndarray, "C 3"], Int[
     return coarse.unproject(pixels, depth.ravel()), np.concatenate([first, second])
 
 
-def _far_depth(scene: Scene, coarse: Camera) -> tuple[Float[np.ndarray, "G G"], Float[np.ndarray, "G G"]]:
+def _far_depth(scene: Scene) -> tuple[Float[np.ndarray, "G G"], Float[np.ndarray, "G G"]]:
     """View depth a little behind the head model's nape and back: beside the model the nearest place's, and -inf."""
     faces = scene.rig.faces[scene.triangles_in("neck", "torso")]
-    pixels, depth = coarse.project(scene.vertices)
-    # Mirrored in depth about a plane, each vertex staying on its ray, the far side becomes the near one.
-    plane = 2 * depth[np.unique(faces)].mean()
-    mirrored = rasterize_mesh(coarse, coarse.unproject(pixels, plane - depth), faces)
-    own = np.where(mirrored.covered, plane - mirrored.depth + OFF_SKIN, -np.inf)
-    nearest = ndimage.distance_transform_edt(~mirrored.covered, return_distances=False, return_indices=True)
+    _, far = near_and_far(scene.camera.resized(GRID, GRID), scene.vertices, faces)
+    covered = np.isfinite(far)
+    own = np.where(covered, far + OFF_SKIN, -np.inf)
+    nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
     return ndimage.gaussian_filter(own[nearest[0], nearest[1]], SMOOTHING), own
 
 
@@ -164,7 +158,7 @@ def tuck_in(scene: Scene, volume: Volume, layers: list[Layer]) -> list[Layer]:
 def _cloth(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Generator) -> Float[np.ndarray, "S S 3"]:
     """Continue the shoulders' colours over the whole picture."""
     foreground, size = np.asarray(scene.portrait.foreground, np.float64), len(view.label)
-    aside = np.abs(np.arange(size) - scene.portrait.landmarks[CHIN, 0])[None] * scene.metres_per_pixel > MIDDLE
+    aside = np.abs(np.arange(size) - scene.portrait.landmarks[CHIN, 0])[None] * scene.metres_per_pixel > COLLAR
     solid = volume.torso & (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.9)
     shoulders = solid & aside if (solid & aside).any() else solid
     if not shoulders.any():

@@ -21,7 +21,11 @@ from likeness.tracking.terms import DistancePrior, ExpressionPrior, LandmarkTerm
 DEVIATION = 0.04
 """Of a landmark of weight 1, interocular distances: tighter, a turned face's errors become a grimace."""
 SYMMETRY_DEVIATION = 0.3
+"""Of the difference of a left and a right control."""
 POSE_ITERATIONS, ITERATIONS, ROUND_ITERATIONS = 6, 20, 8
+"""Of the pose alone, of everything, and after each drawing."""
+DISTANCE_AND_FOCAL = slice(5, POSE_COLUMNS)
+"""Columns of a step."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,16 @@ def follow_difference(
 ) -> FitState:
     """Go on from a state whose drawing the detector reads as `shown`: what it misplaces, it misplaces on both.
 
-    The distance is held: what a drawing lacks in depth would else be made up for by its size.
+    Distance and focal length are held: what a drawing lacks in depth would else be made up for by them.
     """
     free = np.ones(state.size, bool)
-    free[5:POSE_COLUMNS] = False
+    free[DISTANCE_AND_FOCAL] = False
     targets = project(known.points, state) + observed - shown
     terms = _terms(known, targets, face_size(observed))
     return minimize(terms, state, free=free, iterations=ROUND_ITERATIONS)
 
 
-def _terms(
-    known: KnownPoints, targets: Float[np.ndarray, "478 2"], unit: float
-) -> Callable[[FitState], list[Term]]:
+def _terms(known: KnownPoints, targets: Float[np.ndarray, "478 2"], unit: float) -> Callable[[FitState], list[Term]]:
     deviation = DEVIATION * unit
     left, right = mirrored_controls()
 

@@ -20,6 +20,7 @@ DEPTHS = {1: 0.50, 2: 0.36, 168: 0.21, 9: 0.24, 0: 0.325, 152: 0.07, 129: 0.15, 
 outer corners of the eyes, interocular distances. From heads fitted to whole clips of people who turn, less what the
 same fit finds too much on heads that are known; the nose agrees with Farkas."""
 DEPTH_DEVIATION = 0.007
+"""Of those depths, interocular distances, where a beta's is 1: so small that the betas follow them closely."""
 MOUTH_CORNERS = (61, 291)
 RESTING_MOUTH, RESTING_MOUTH_DEVIATION = 0.585, 0.02
 """A closed, resting mouth's width over the eyes' outer distance, and its deviation beside the model's own (Farkas:
@@ -64,7 +65,6 @@ class RestingMouth:
 
 def resting_mouth(points: LinearPoints, identity: int) -> RestingMouth:
     """Prepare the term for the 478 landmarks `points`, of which the first `identity` directions are betas."""
-
     columns = np.concatenate([points.base[:, :1], points.directions[:, 0, :identity]], 1)
     (right, left), (outer_right, outer_left) = columns[list(MOUTH_CORNERS)], columns[list(EYE_CORNERS)]
     excess = (left - right) - RESTING_MOUTH * (outer_left - outer_right)

@@ -124,9 +124,7 @@ def _paint(assets: HeadAssets, v_neutral: np.ndarray, rng: np.random.Generator) 
     """Return linear albedo at the vertices."""
     skin = np.array([0.58, 0.30, 0.20]) * rng.uniform(0.35, 1.1) * np.exp(rng.normal(0, 0.05, 3))
     colors = np.tile(skin, (len(v_neutral), 1))
-    blotches = sum(
-        rng.normal(0, 0.03) * np.sin(v_neutral @ rng.normal(0, 45, 3) + rng.uniform(0, 6)) for _ in range(8)
-    )
+    blotches = sum(rng.normal(0, 0.03) * np.sin(v_neutral @ rng.normal(0, 45, 3) + rng.uniform(0, 6)) for _ in range(8))
     colors *= np.exp(blotches + rng.normal(0, 0.02, len(v_neutral)))[:, None]
     cheeks = landmarks(v_neutral, assets)[[205, 425]]
     red = sum(np.exp(-((v_neutral - cheek) ** 2).sum(1) / 0.018**2) for cheek in cheeks)

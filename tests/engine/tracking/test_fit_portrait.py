@@ -32,9 +32,7 @@ def turn_between(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip((np.trace(a @ b.T) - 1) / 2, -1, 1))))
 
 
-def test_known_heads_are_found_again(
-    open_head: HeadAssets, heads: list[SyntheticHead], fits: list[HeadFit]
-) -> None:
+def test_known_heads_are_found_again(open_head: HeadAssets, heads: list[SyntheticHead], fits: list[HeadFit]) -> None:
     face = face_vertices(open_head)
     errors = [aligned_error(f.v_neutral[face], h.v_neutral[face]) for f, h in zip(fits, heads, strict=True)]
     mean_head = [aligned_error(open_head.v_template[face], h.v_neutral[face]) for h in heads]
@@ -48,9 +46,7 @@ def test_known_poses_are_found_again(heads: list[SyntheticHead], fits: list[Head
         assert turn_between(fit.camera.rotation, head.camera.rotation) < 5
 
 
-def test_neutral_heads_come_out_near_neutral_and_others_do_not(
-    heads: list[SyntheticHead], fits: list[HeadFit]
-) -> None:
+def test_neutral_heads_come_out_near_neutral_and_others_do_not(heads: list[SyntheticHead], fits: list[HeadFit]) -> None:
     movers = np.array(["eyeLook" not in name for name in ARKIT_NAMES])
     for fit, head in zip(fits, heads, strict=True):
         strongest = fit.controls[movers].max()
