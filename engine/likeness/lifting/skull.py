@@ -1,7 +1,7 @@
 """The skull under the hair: how thick the hair stands on it, where the hair ends, and how deep both are.
 
 Short hair follows the skull. Its thickness shows along the outline, where the matte passes the modelled skull, and
-continues round the back, where nothing shows it.
+continues round the side, where nothing shows it; behind the head it lies flatter.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ LEAST_HAIR, MOST_HAIR = 0.004, 0.045
 """Thickness that hair on the unseen side has at least and at most, metres."""
 USUAL = 35
 """Percentile of the thickness along the outline that the back takes: a bun or a curl is no measure."""
+BEHIND = 0.3
+"""Share of that thickness, over the least, that lies behind the head: hair stands out beside it and lies flat on its
+back. From views of one person from the front and from 40 and 50 degrees, and from usual heads (glabella to
+opisthocranion 18.5 to 19.5 cm, Farkas 1994)."""
+ROUND_THE_SIDE = 3
+"""How soon behind the outline it lies flat: power of the share of the normal that lies in the picture."""
 TAPER = 0.045
 """Distance from the hairline over which short hair reaches its thickness, metres."""
 HAIRLINE_SPACING = 0.0035
@@ -97,7 +103,9 @@ def covered_skull(scene: Scene, hairline: Hairline, thickness: Float[np.ndarray,
     beside = np.interp(turn, np.arange(DIRECTIONS + 1), np.append(thickness, thickness[0]))
     beside = np.minimum(beside, 2 * usual + 0.005)
     sideways = np.clip((in_camera[:, :2] ** 2).sum(1), 0, 1)
-    full = usual + sideways * (beside - usual)
+    behind = LEAST_HAIR + BEHIND * (usual - LEAST_HAIR)
+    in_front = usual + sideways * (beside - usual)
+    full = np.where(in_camera[:, 2] > 0, behind + sideways**ROUND_THE_SIDE * (beside - behind), in_front)
     scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
     share = np.clip(hairline.inside(scene.vertices[scalp]) / TAPER, 0, 1)
     pushed = scene.vertices.astype(np.float64)

@@ -59,6 +59,16 @@ def test_hairs_thickness_is_what_the_matte_shows_round_the_skull(scene):
     assert moved[np.setdiff1d(np.arange(len(moved)), scalp)].max() == 0
 
 
+def test_hair_that_stands_out_beside_the_head_lies_flat_behind_it(scene):
+    """The same thickness all along the outline leaves much less of it on the back than on the crown."""
+    pushed = covered_skull(scene, Hairline.of(scene, ("face", "ears", "neck")), np.full(72, 0.03))
+    moved = np.linalg.norm(pushed - scene.vertices, axis=1)
+    scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
+    crown, back = scalp[scene.vertices[scalp, 1].argmax()], scalp[scene.vertices[scalp, 2].argmin()]
+    assert moved[crown] > 0.02
+    assert LEAST_HAIR < moved[back] < 0.5 * moved[crown]
+
+
 def test_a_crown_cut_off_by_the_photograph_is_completed(scene):
     """The volume reaches as high as the skull although the photograph ends at the forehead."""
     top = int(np.flatnonzero(scene.portrait.alpha.any(1))[0]) + 30
