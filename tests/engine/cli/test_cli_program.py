@@ -221,7 +221,9 @@ def test_odd_file_names_are_no_obstacle(avatar_path, tmp_path):
 def test_a_stop_leaves_nothing(avatar_path, tmp_path, sent, output):
     (tmp_path / "out").mkdir()
     command = [sys.executable, "-m", "likeness.cli", "render", avatar_path, "--orbit", "99999", "-o"]
-    running = subprocess.Popen([*command, tmp_path / "out" / output], stderr=subprocess.PIPE, text=True)
+    # A background job of a shell ignores Ctrl-C, and so would what is started by it.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    running = subprocess.Popen([*command, tmp_path / "out" / output], stderr=subprocess.PIPE, text=True, **heard)
     assert running.stderr.readline() == "rendering\n"
     running.send_signal(sent)
     assert running.stderr.read() == "stopped, nothing was written\n"
