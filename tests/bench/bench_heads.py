@@ -95,7 +95,7 @@ class Benchmark:
 
     def speed(self) -> None:
         """Time what a person waits for."""
-        self.add(judge_speed.judge_speed(None))
+        self.add(judge_speed.judge_speed())
 
     def add(self, rows: list[Row], details: str = "") -> None:
         """Take a section's figures in and print its lines."""

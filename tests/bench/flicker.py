@@ -26,16 +26,19 @@ from likeness.geometry.cameras import Camera
 from likeness.rendering.api import Rendering
 
 SIZE, FRAMES = 512, 90
+"""Side in pixels, and number of the pictures."""
 YAWS = np.linspace(-45, 45, FRAMES)
+"""Degrees."""
 GREY = 0.5
+"""Background, sRGB."""
 FINER = 2
 """Popping is sought in pictures this many times as large."""
 EVERY = 8
 """Popping is sought round every eighth frame of the turn; flicker in all."""
 SOLID = 0.9
+"""Alpha from which a pixel is judged."""
 SAME_PLACE = 0.01
 """Depth by which a neighbouring frame may differ from the point that is looked up in it, metres."""
-
 REACH = 4
 """Pixels beside one that looking up between pixels takes in (Lanczos); nearer to the border nothing is judged."""
 

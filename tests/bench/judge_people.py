@@ -60,6 +60,7 @@ def judge_views(avatar: Avatar, others: Sequence[Path], lpips: Distance | str, o
         (name, *(f"{value:.{digits}f}" for value, digits in zip(row, (2, 3, 2, 2), strict=True)))
         for (name, _), row in zip(judged, figures, strict=True)
     ]
+    lines += [(name, "no face", "", "", "") for name, view in found if view is None]
     return rows, markdown(("view", "PSNR, dB", "SSIM", "landmarks, %", "face, dB"), lines)
 
 

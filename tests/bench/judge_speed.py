@@ -41,12 +41,12 @@ class Stopwatch:
             self.took[self.stage] = time.perf_counter() - self.since
 
 
-def judge_speed(photograph: Path | None) -> list[Row]:
-    """Time create (scikit-image's astronaut without a photograph), its stages and a refinement step."""
+def judge_speed() -> list[Row]:
+    """Time create of scikit-image's astronaut, its stages and a refinement step."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        photograph = photograph or bench_create.astronaut(folder)
+        photograph = bench_create.astronaut(folder)
         first = bench_create.create(photograph, folder, "standard", folder / "cache")
         runs = {quality: bench_create.create(photograph, folder, quality) for quality in ("standard", "draft")}
         stages = _stages(photograph, "cpu")
