@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from likeness.portrait.closed_form import solve_alpha
 from likeness.portrait.clues import ColourClues, measure_clues
-from likeness.portrait.foreground import estimate_foreground
+from likeness.portrait.foreground import estimate_foreground, without_fringe
 from likeness.portrait.person_mask import face_region, person_mask
 
 # Lengths are fractions of the face's width (171 pixels at working size).
@@ -35,12 +35,12 @@ def cut_out(
     """Separate the person from the background: alpha, 0 outside `valid`, and foreground colours."""
     mask = person_mask(rgb, valid, landmarks)
     if file_alpha is not None and _is_cut_out(file_alpha, mask, valid):
-        alpha = file_alpha
-    else:
-        alpha = _matte(rgb, valid, landmarks, mask)
-        alpha = alpha if file_alpha is None else alpha * file_alpha
-    alpha = np.where(valid, alpha, 0.0).astype(np.float32)
-    return alpha, estimate_foreground(rgb, alpha).astype(np.float32)
+        alpha = np.where(valid, file_alpha, 0.0)
+        return alpha.astype(np.float32), estimate_foreground(rgb, alpha).astype(np.float32)
+    alpha = np.where(valid, _matte(rgb, valid, landmarks, mask), 0.0)
+    alpha, foreground = without_fringe(rgb, valid, alpha, estimate_foreground(rgb, alpha))
+    alpha = alpha if file_alpha is None else alpha * file_alpha
+    return alpha.astype(np.float32), foreground.astype(np.float32)
 
 
 def _is_cut_out(

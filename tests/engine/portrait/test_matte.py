@@ -15,7 +15,7 @@ from likeness.portrait import closed_form
 from likeness.portrait.build import make_portrait
 from likeness.portrait.closed_form import matting_laplacian, solve_alpha
 from likeness.portrait.faces import choose_face, find_faces
-from likeness.portrait.foreground import estimate_foreground
+from likeness.portrait.foreground import estimate_foreground, without_fringe
 from likeness.portrait.matte import cut_out
 from likeness.portrait.read import read_photograph
 from likeness.portrait.types import Photograph, Portrait
@@ -114,6 +114,21 @@ def test_foreground_is_free_of_background() -> None:
     assert np.abs(estimated - person)[edge].mean() < 0.03
     assert np.abs(picture - person)[edge].mean() > 0.15
     np.testing.assert_allclose(estimated[alpha == 1], picture[alpha == 1], atol=0.02)
+
+
+def test_a_rim_in_the_backgrounds_colour_is_a_mixture() -> None:
+    """A matte that takes mixed pixels for more of the person than they are leaves a pale rim; the picture stays."""
+    alpha, _, _, _ = synthetic(256)
+    dark, pale = np.array([0.1, 0.08, 0.05]), np.array([0.8, 0.75, 0.7])
+    picture = alpha[..., None] * dark + (1 - alpha[..., None]) * pale
+    swollen = np.sqrt(alpha)
+    wrong = np.clip((picture - (1 - swollen[..., None]) * pale) / np.maximum(swollen, 0.1)[..., None], 0, 1)
+    clear, own = without_fringe(picture, np.ones(alpha.shape, bool), swollen, wrong)
+    edge = (alpha > 0.2) & (alpha < 0.8)
+    assert np.abs(own - dark)[edge].mean() < 0.3 * np.abs(wrong - dark)[edge].mean()
+    assert np.abs(clear - alpha)[edge].mean() < 0.3 * np.abs(swollen - alpha)[edge].mean()
+    np.testing.assert_allclose((clear[..., None] * own + (1 - clear[..., None]) * pale)[edge], picture[edge], atol=0.02)
+    assert (clear[alpha == 1] == 1).all()
 
 
 # A portrait
