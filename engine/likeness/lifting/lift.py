@@ -16,13 +16,14 @@ from likeness.lifting.appearance import complete_skin
 from likeness.lifting.eyes import lift_eyes
 from likeness.lifting.glasses_lift import lift_glasses
 from likeness.lifting.hair import lift_volume
+from likeness.lifting.lips import open_lips
 from likeness.lifting.mouth import lift_mouth
 from likeness.lifting.refine import refine
 from likeness.lifting.scaffold import add_scaffold, drop_unused_scaffold, loosen_cloth
 from likeness.lifting.shoulders import bareness, with_collar
 from likeness.lifting.skin import lift_skin
 from likeness.lifting.types import Layer, Scene, join_layers
-from likeness.lifting.visibility import Visibility, explain_pixels
+from likeness.lifting.visibility import Visibility, explain_pixels, openings
 from likeness.lifting.volume import inflate
 from likeness.lifting.yoke import lift_yoke, tuck_in
 from likeness.portrait.types import Portrait
@@ -37,6 +38,7 @@ def lift_portrait(
     arrays on the same machine.
     """
     progress.update("lift", 0.0)
+    scene = open_lips(scene, dict(openings(scene)).get("mouth", np.zeros(scene.portrait.alpha.shape, bool)))
     view = explain_pixels(scene)
     layer = lift_layers(scene, view, np.random.default_rng(seed), progress)
     gaussians = refine(scene, layer, iterations=iterations, device=device, progress=progress)

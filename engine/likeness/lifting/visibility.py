@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from likeness.geometry.frames import vertex_normals
 from likeness.lifting.glasses import Glasses, find_glasses
+from likeness.lifting.lips import beside_lips, cover_gap, inside_mouth
 from likeness.lifting.parsing import Material, MeshGuess, parse_materials
 from likeness.lifting.types import ALPHA_FLOOR, Scene
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh
@@ -85,12 +86,14 @@ def explain_pixels(scene: Scene) -> Visibility:
     triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
     to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
     _close_holes(triangle, depth, bary, to_outline, SLIVER / scene.metres_per_pixel)
+    cover_gap(scene, _polygon(scene, INNER_LIPS), triangle, depth, bary)
     parts = openings(scene)
     opened = np.any([mask for _, mask in parts], 0)
     glasses = find_glasses(scene)
     worn = np.zeros(opened.shape, bool) if glasses is None else glasses.mask
     guess = MeshGuess((triangle >= 0) & skin[triangle] | opened, (triangle >= 0) & scalp[triangle] & ~opened, worn)
     material = parse_materials(scene, guess)
+    material[beside_lips(scene, triangle)] = Material.SKIN
     label = np.where((guess.skin | guess.scalp) & (material == Material.SKIN), Label.SKIN, Label.VOLUME)
     for name, mask in parts:
         inner = raster_of(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
@@ -212,19 +215,8 @@ def openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
     x, y = landmarks[list(INNER_LIPS)].T
     area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
     if area > OPEN_MOUTH * ((landmarks[33] - landmarks[263]) ** 2).sum():
-        found.append(("mouth", _with_teeth_beside(scene, _polygon(scene, INNER_LIPS))))
+        found.append(("mouth", inside_mouth(scene, _polygon(scene, INNER_LIPS))))
     return found
-
-
-def _with_teeth_beside(scene: Scene, mouth: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
-    """Add pixels along the opening that look more like teeth than like lips: on a closing lip they would glare."""
-    beside = ndimage.binary_dilation(mouth, iterations=2) & ~mouth
-    lips = ndimage.binary_dilation(mouth, iterations=6) & ~ndimage.binary_dilation(mouth, iterations=3)
-    color = scene.portrait.foreground
-    bright = mouth & (color.mean(-1) > np.median(color.mean(-1)[mouth]))
-    to_teeth = np.linalg.norm(color - np.median(color[bright], 0), axis=-1)
-    to_lips = np.linalg.norm(color - np.median(color[lips], 0), axis=-1)
-    return mouth | beside & (to_teeth < to_lips)
 
 
 def _polygon(scene: Scene, landmarks: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:
