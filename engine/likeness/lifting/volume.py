@@ -32,8 +32,9 @@ CLEARANCE = 0.0025
 """How far hair stays off the skull, metres."""
 NECK_BEGINS, NECK_ENDS = 0.02, 0.11
 """Metres under the chin between which the head's depth passes into the torso's."""
-LONG_HAIR = 0.25
-"""Area of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck."""
+LONG_HAIR, UNBROKEN = 0.15, 75
+"""Width of the hair beside the jaw, as a share of the jaw's, from which hair also hangs behind the neck; percentage of
+the rows beside the jaw that must have it: a beard or a fur collar ends within them."""
 COLLAR = 0.05
 """Half width of the middle under the chin where cloth or skin is seen, metres."""
 LIKELIER = 2.0
@@ -124,11 +125,13 @@ def _coarse_cells(
 
 def _is_long(scene: Scene, view: Visibility) -> bool:
     """Tell whether hair shows beside the jaw: then it hangs behind the neck too."""
-    rows = np.arange(len(view.label))
     nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
-    hair = (view.label == Label.VOLUME) & (scene.portrait.alpha > 0.5)
-    beside_jaw = (rows > nose) & (rows < chin)
-    return bool(hair[beside_jaw].sum() > LONG_HAIR * (view.label == Label.SKIN)[beside_jaw].sum())
+    beside_jaw = slice(round(nose), round(chin))
+    person = scene.portrait.alpha[beside_jaw] > 0.5
+    hair = (view.label == Label.VOLUME) & (view.material == Material.HAIR)
+    jaw = (view.label == Label.SKIN)[beside_jaw].sum(1)
+    width = (hair[beside_jaw] & person).sum(1) / np.maximum(jaw, 1)
+    return bool(np.percentile(width, 100 - UNBROKEN) > LONG_HAIR)
 
 
 def _hanging(scene: Scene, view: Visibility, long_hair: bool) -> Float[np.ndarray, "S S"]:

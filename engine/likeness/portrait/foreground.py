@@ -27,9 +27,7 @@ FAINT = 0.1
 """Alpha under which a pixel says nothing about the person's colour."""
 
 
-def estimate_foreground(
-    rgb: Float[np.ndarray, "S S 3"], alpha: Float[np.ndarray, "S S"]
-) -> Float[np.ndarray, "S S 3"]:
+def estimate_foreground(rgb: Float[np.ndarray, "S S 3"], alpha: Float[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
     """Solve I = alpha F + (1 - alpha) B for F by blur fusion; outside the matte F repeats colours nearby.
 
     What the blurred colours leave unexplained is shared between F and B by their variances, as in Bayesian matting

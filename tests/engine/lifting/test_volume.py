@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from likeness.lifting.parsing import Material
 from likeness.lifting.skull import LEAST_HAIR, MOST_HAIR, Hairline, covered_skull, hair_thickness
-from likeness.lifting.visibility import explain_pixels
-from likeness.lifting.volume import inflate
+from likeness.lifting.types import CHIN, UNDER_NOSE
+from likeness.lifting.visibility import Label, explain_pixels
+from likeness.lifting.volume import _is_long, inflate
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,22 @@ def test_hair_that_stands_out_beside_the_head_lies_flat_behind_it(scene):
     crown, back = scalp[scene.vertices[scalp, 1].argmax()], scalp[scene.vertices[scalp, 2].argmin()]
     assert moved[crown] > 0.02
     assert LEAST_HAIR < moved[back] < 0.5 * moved[crown]
+
+
+@pytest.mark.parametrize(("begins", "long_hair"), [(0.0, True), (0.6, False)])
+def test_what_lies_beside_the_chin_alone_is_no_long_hair(scene, begins, long_hair):
+    """Long hair passes the jaw from the nose down; a fur collar or a beard begins further down."""
+    view = explain_pixels(scene)
+    nose, chin = scene.portrait.landmarks[[UNDER_NOSE, CHIN], 1]
+    rows = np.arange(len(view.label))[:, None]
+    beside = (view.label == Label.BACKGROUND) & (rows > nose + begins * (chin - nose)) & (rows < chin + 40)
+    dressed = replace(
+        view,
+        label=np.where(beside, int(Label.VOLUME), view.label),
+        material=np.where(beside, int(Material.HAIR), view.material),
+    )
+    alpha = np.where(beside, 1.0, scene.portrait.alpha).astype(np.float32)
+    assert _is_long(replace(scene, portrait=replace(scene.portrait, alpha=alpha)), dressed) == long_hair
 
 
 def test_a_crown_cut_off_by_the_photograph_is_completed(scene):
