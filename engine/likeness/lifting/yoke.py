@@ -13,6 +13,7 @@ from scipy import ndimage
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import blur_inside
+from likeness.lifting.hair_paint import spread
 from likeness.lifting.sampling import (
     REACH,
     SURFACE_SIGMA,
@@ -42,10 +43,6 @@ SPACING = 0.0052
 """Of the sheet's samples, metres."""
 LINING, LINING_DARKNESS = 0.003, 0.45
 """Distance of the lining inside the sheet, metres, and its brightness as a share of the cloth's."""
-REACHES = (6.0, 20.0, 60.0)
-"""Reaches over which the front's colours spread on the back, pixels of a picture 512 wide."""
-ENOUGH = 0.3
-"""Share of colour within a reach from which none farther counts."""
 GRAIN = 0.4
 """Of the shoulders' grain the back shows so much: a fold's or a mole's edge among it would be a speck."""
 TUCKED, BEHIND_FRONT = 0.012, 0.02
@@ -163,18 +160,6 @@ def _cloth(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Genera
     shoulders = solid & aside if (solid & aside).any() else solid
     if not shoulders.any():
         return np.full_like(foreground, 0.5)
-    smooth = _spread(foreground, shoulders)
+    smooth = spread(foreground, shoulders)
     grain = (foreground - blur_inside(foreground, shoulders, 4.0))[shoulders]
     return np.clip(smooth + grain[rng.integers(0, len(grain), (size, size))] * GRAIN, 0, 1)
-
-
-def _spread(image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
-    """Spread the masked colours over the whole picture; those nearest decide."""
-    smooth = np.broadcast_to(np.median(image[mask], 0), image.shape)
-    for reach in sorted(REACHES, reverse=True):
-        sigma = reach * len(mask) / 512
-        weight = ndimage.gaussian_filter(mask.astype(np.float64), sigma)[..., None]
-        total = ndimage.gaussian_filter(image * mask[..., None], (sigma, sigma, 0))
-        share = np.clip(weight / ENOUGH, 0, 1)
-        smooth = share * total / np.maximum(weight, 1e-9) + (1 - share) * smooth
-    return smooth
