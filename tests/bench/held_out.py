@@ -1,23 +1,23 @@
 """Held-out views: how much an avatar made of one picture looks like other pictures of the same person.
 
-Of every other picture pose, expression and the body's direction are fitted (likeness.avatar.match); the identity stays
-the avatar's. Both pictures lie over black (the real one by its matte), cut to the square three times the real face's
-width around it, resized to 512 x 512: crop, PSNR and SSIM are self-reenactment's (reenactment.py). `face` is the PSNR
-inside the convex hull of the real face's landmarks alone: the black surround flatters.
+Of every other picture camera, pose, expression and the body's direction are fitted (likeness.avatar.match); the
+identity stays the avatar's. Both pictures lie over black (the real one by its matte), cut to the square three times the
+real face's width around it, resized to 512 x 512: crop, PSNR and SSIM are self-reenactment's (reenactment.py). `face`
+is the PSNR inside the convex hull of the real face's landmarks alone: the black surround flatters.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import reenactment
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from measures import interocular
 
 from likeness.avatar.animate import DrivenAvatar
 from likeness.avatar.match import Picture, draw_matched, match
+from likeness.avatar.match_picture import face_hull
 from likeness.portrait.crop import valid_square
 
 
@@ -66,13 +66,6 @@ def _draw_like(
 
 
 def _psnr_inside(real: reenactment.RealFrame, rendered: UInt8[np.ndarray, "512 512 3"]) -> float:
-    inside = face_hull(real.landmarks)
+    inside = face_hull(real.landmarks, reenactment.SIZE)
     error = np.mean((real.picture[inside].astype(np.float64) - rendered[inside]) ** 2)
     return float(10 * np.log10(255**2 / max(error, 1e-3)))
-
-
-def face_hull(landmarks: Float[np.ndarray, "478 2"]) -> np.ndarray:
-    """Mark the pixels of the square inside the landmarks' convex hull."""
-    mask = np.zeros((reenactment.SIZE, reenactment.SIZE), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
-    return mask.astype(bool)

@@ -1,42 +1,43 @@
-"""Pose an avatar like its person in another picture: head, expression, and the body's own direction.
+"""Pose an avatar like its person in another picture: camera, head, expression, and the body's own direction.
 
 Analysis by synthesis: the avatar is drawn as fitted, the detector reads drawing and picture alike, and the fit follows
-the difference of the two readings, so that what the detector misplaces on turned faces cancels. The body is turned
-until the drawing looks like the picture below the chin.
+the difference of the two readings, so that what the detector misplaces on turned faces cancels. Then head, body and
+camera are laid on the picture by their colours (`match_picture`), and the face is read once more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from likeness.avatar.animate import DrivenAvatar, Expression, neutral, render_avatar
+from likeness.avatar.match_picture import Placed, face_hull, lay
 from likeness.avatar.pictures import over, plain_background
 from likeness.avatar.track import known_head
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.cameras import Camera
-from likeness.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
+from likeness.geometry.rotations import rotmat_to_rotvec
 from likeness.portrait.faces import find_faces
 from likeness.portrait.types import Photograph
-from likeness.tracking.known import find_known, follow_difference, known_points
+from likeness.tracking.known import (
+    KnownPoints,
+    find_known,
+    follow_expression,
+    follow_pose,
+    known_points,
+    misread,
+    pose_terms,
+)
 from likeness.tracking.parameters import FitState
 
 BLACK = plain_background((0, 0, 0))
-ROUNDS = 4
+POSE_ROUNDS, EXPRESSION_ROUNDS = 4, 3
+MISREAD_SHARE = 0.5
+"""Of a new reading in the running mean: readings of one drawing after the other jump by half a pixel."""
 NECK = 1
-CHIN = 152
-BELOW_CHIN = 0.04
-"""Of the picture's side; the neck's skin just below the chin goes with the head."""
-TURN_SHARE, TURN_DEVIATION = 0.5, np.array([0.1, 0.3, 0.1])
-"""How much of a head's turn the body usually shares, and how far (pitch, yaw, roll; radians) it departs from that."""
-NOISE, EVIDENCE = 20.0, 40.0
-"""Of a pixel below the chin, 8-bit sRGB; all of them weigh as much as so many: clothes err together."""
-SHARES = (0.0, 0.33, 0.66, 1.0)
-STEPS = np.radians([8.0, 4.0])
-AXES = (1, 2, 0)
-"""Up, towards the camera, sideways: in the order in which bodies turn most."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,53 @@ class Matched:
 
 
 def match(driven: DrivenAvatar, picture: Picture) -> Matched:
-    """Fit pose, expression and body direction of an avatar to a picture of its person. Deterministic."""
-    size, known = len(picture.rgb), known_points(known_head(driven.avatar))
-    state = find_known(known, picture.landmarks, picture.center)
-    best, least = state, np.inf
-    for number in range(ROUNDS + 1):
-        shown = _landmarks(draw_matched(driven, _matched(driven, state, size)))
+    """Fit pose, expression, camera and body direction of an avatar to a picture of its person. Deterministic."""
+    known, size = known_points(known_head(driven.avatar)), len(picture.rgb)
+    upright = driven.avatar.view.T_camera_head[:3, :3].astype(np.float64)
+
+    def matched(place: Placed, size: int = size) -> Matched:
+        turned = turned_body(_matched(driven, place.head, len(picture.rgb)), driven, place.body_rotation(upright))
+        return replace(turned, camera=turned.camera.resized(size, size))
+
+    def read(place: Placed) -> Float[np.ndarray, "478 2"] | None:
+        return _landmarks(draw_matched(driven, matched(place)))
+
+    start = Placed(find_known(known, picture.landmarks, picture.center), np.zeros(3))
+    place, targets = _follow(known, picture, read, start, follow_pose, POSE_ROUNDS)
+    place = lay(
+        place.head,
+        place.head_turn(upright),
+        lambda tried, size: draw_matched(driven, matched(tried, size)),
+        picture.rgb,
+        picture.valid & ~face_hull(picture.landmarks, size),
+        pose_terms(known, place.head, targets),
+    )
+    place, _ = _follow(known, picture, read, place, follow_expression, EXPRESSION_ROUNDS)
+    return matched(place)
+
+
+def _follow(
+    known: KnownPoints,
+    picture: Picture,
+    read: Callable[[Placed], Float[np.ndarray, "478 2"] | None],
+    place: Placed,
+    follow: Callable[[KnownPoints, FitState, Float[np.ndarray, "478 2"]], FitState],
+    rounds: int,
+) -> tuple[Placed, Float[np.ndarray, "478 2"]]:
+    """Draw, read and follow the difference; return the place that reads most like the picture, and its targets."""
+    best, wanted, least, mean = place, picture.landmarks, np.inf, None
+    for number in range(rounds + 1):
+        shown = read(place)
         if shown is None:
             break
+        here = misread(known, place.head, shown)
+        mean = here if mean is None else mean + MISREAD_SHARE * (here - mean)
         error = float(np.linalg.norm(shown - picture.landmarks, axis=1).mean())
         if error < least:
-            best, least = state, error
-        if number < ROUNDS:
-            state = follow_difference(known, state, picture.landmarks, shown)
-    return _with_body(driven, picture, _matched(driven, best, size))
+            best, wanted, least = place, picture.landmarks - here, error
+        if number < rounds:
+            place = replace(place, head=follow(known, place.head, picture.landmarks - mean))
+    return best, wanted
 
 
 def draw_matched(driven: DrivenAvatar, matched: Matched) -> UInt8[np.ndarray, "S S 3"]:
@@ -101,31 +135,6 @@ def _matched(driven: DrivenAvatar, state: FitState, size: int) -> Matched:
     controls = rest.controls.copy()
     controls[[names.index(name) for name in ARKIT_NAMES]] = state.controls
     return Matched(state.camera(size), rest._replace(controls=controls))
-
-
-def _with_body(driven: DrivenAvatar, picture: Picture, matched: Matched) -> Matched:
-    """Turn the body to where the drawing is most like the picture: a few shares of the head's turn, then downhill."""
-    upright = driven.avatar.view.T_camera_head[:3, :3].astype(np.float64)
-    turn = rotmat_to_rotvec(matched.camera.rotation @ upright.T)
-    below = picture.valid.copy()
-    below[: int(picture.landmarks[CHIN, 1] + BELOW_CHIN * len(below))] = False
-    if not below.any():
-        return turned_body(matched, driven, rotvec_to_rotmat(TURN_SHARE * turn) @ upright)
-
-    def cost(body: Float[np.ndarray, "3"]) -> float:
-        drawn = draw_matched(driven, turned_body(matched, driven, rotvec_to_rotmat(body) @ upright))
-        away = np.mean((picture.rgb[below].astype(np.float64) - drawn[below]) ** 2) / NOISE**2
-        return float(EVIDENCE * away + (((body - TURN_SHARE * turn) / TURN_DEVIATION) ** 2).sum())
-
-    least, best = min(((cost(share * turn), share * turn) for share in SHARES), key=lambda pair: pair[0])
-    for step in STEPS:
-        for axis in AXES:
-            for sign in (1, -1):
-                tried = best + sign * step * np.eye(3)[axis]
-                if (tried_cost := cost(tried)) < least:
-                    least, best = tried_cost, tried
-                    break
-    return turned_body(matched, driven, rotvec_to_rotmat(best) @ upright)
 
 
 def _landmarks(rgb: UInt8[np.ndarray, "S S 3"]) -> Float[np.ndarray, "478 2"] | None:

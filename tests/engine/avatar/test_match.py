@@ -60,11 +60,16 @@ def test_a_turned_body_leaves_the_head_where_it_is(driven: DrivenAvatar, truth: 
 
 
 def test_the_drawn_pose_is_found_again(truth: Matched, found: Matched) -> None:
-    assert angle(head_rotation(found), head_rotation(truth)) < 4
+    assert angle(head_rotation(found), head_rotation(truth)) < 1
 
 
 def test_the_bodys_direction_is_found_beside_the_heads(truth: Matched, found: Matched) -> None:
-    assert angle(found.camera.rotation, truth.camera.rotation) < 12
+    assert angle(found.camera.rotation, truth.camera.rotation) < 2
+
+
+def test_the_drawing_lies_on_the_picture(driven: DrivenAvatar, truth: Matched, found: Matched) -> None:
+    error = np.mean((draw_matched(driven, found).astype(np.float64) - draw_matched(driven, truth)) ** 2)
+    assert 10 * np.log10(255**2 / error) > 32
 
 
 def test_the_opened_mouth_is_found(driven: DrivenAvatar, found: Matched) -> None:
