@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
+from likeness.lifting.ridges import closed_paths, ridges, sample
 from likeness.lifting.types import Scene
 
 CORNERS = (33, 133), (263, 362)
@@ -31,12 +32,8 @@ RADII = np.arange(0.011, 0.044, 0.0008)
 """Of a lens around the point it is sought from, metres."""
 DROPS = np.arange(0.0, 0.026, 0.004)
 """Tried distances of that point under the middle of the eye, metres."""
-WIDEST = 0.0075
-"""Of a frame's rim, metres."""
 STRONGEST = 25.0
 """Ridge strength, CIELAB units, beyond which there is no more to gain."""
-BEND = 1.5
-"""What a step of the radius costs the path, ridge units."""
 LEAST_RIDGE, LEAST_RATIO = 13.0, 2.0
 """Strength of the weaker fifth of the lower path from which it is a frame, and its ratio to the face's own ridges."""
 PLAIN = 0.15
@@ -84,7 +81,7 @@ class Glasses:
 def find_glasses(scene: Scene) -> Glasses | None:
     """Return the frame, or None for a bare face."""
     lab = cv2.cvtColor(np.asarray(scene.portrait.rgb, np.float32), cv2.COLOR_RGB2LAB)
-    strength = _ridges(lab, scene.metres_per_pixel)
+    strength = ridges(lab, scene.metres_per_pixel)
     rims = _trace(scene, np.minimum(strength, STRONGEST), LOWER)
     weakest = min(_weaker_fifth(strength, points[LOWER]) for points in rims)
     if weakest < max(LEAST_RIDGE, LEAST_RATIO * float(np.median(strength[_face_box(scene)]))):
@@ -113,7 +110,7 @@ def _trace(
         rays = np.cos(angle)[:, None] * outwards + np.sin(angle)[:, None] * down
         centers = scene.portrait.landmarks[list(corners)].mean(0) + DROPS[:, None] * down / scene.metres_per_pixel
         grids = centers[:, None, None] + rays[:, None] * (RADII / scene.metres_per_pixel)[:, None]
-        paths = _closed_paths(_sample(strength, grids))
+        paths = closed_paths(sample(strength, grids))
         tried = np.take_along_axis(grids, paths[:, :, None, None], 2)[:, :, 0]
         rims.append(max(tried, key=lambda points: _weaker_fifth(strength, points[part]) * _convexity(points) ** 2))
     return rims[0], rims[1]
@@ -126,7 +123,7 @@ def _convexity(points: Float[np.ndarray, "A 2"]) -> float:
 
 
 def _weaker_fifth(strength: Float[np.ndarray, "S S"], points: Float[np.ndarray, "N 2"]) -> float:
-    return float(np.percentile(_sample(strength, points), 20))
+    return float(np.percentile(sample(strength, points), 20))
 
 
 def _face_axes(scene: Scene) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
@@ -149,49 +146,13 @@ def _lids(scene: Scene) -> Bool[np.ndarray, "S S"]:
     return ndimage.distance_transform_edt(mask == 0) * scene.metres_per_pixel < NEAR_LIDS
 
 
-def _ridges(lab: Float[np.ndarray, "S S 3"], metres_per_pixel: float) -> Float[np.ndarray, "S S"]:
-    """How far each pixel stands out from what lies on two sides of it, up to `WIDEST` apart, in CIELAB units."""
-    side = 2 * round(WIDEST / metres_per_pixel / 2) + 1
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    hats = [cv2.morphologyEx(lab, kind, disk) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)]
-    return np.linalg.norm(np.maximum(*hats), axis=-1)
-
-
-def _closed_paths(strength: Float[np.ndarray, "B A R"]) -> Int[np.ndarray, "B A"]:
-    """Return the radius at every angle of the strongest path that changes by one step at most from angle to angle.
-
-    Run three times round, the middle round is closed but for rare ties. B grids are searched at once.
-    """
-    steps = np.tile(strength, (1, 3, 1))
-    total, came_from = steps[:, 0].copy(), np.zeros(steps.shape, np.int64)
-    radius = np.arange(steps.shape[2])
-    for row in range(1, steps.shape[1]):
-        padded = np.pad(total, ((0, 0), (1, 1)), constant_values=-np.inf)
-        choices = np.stack([padded[:, :-2] - BEND, total, padded[:, 2:] - BEND])
-        choice = choices.argmax(0)
-        came_from[:, row] = radius + choice - 1
-        total = choices.max(0) + steps[:, row]
-    path = np.empty(steps.shape[:2], np.int64)
-    path[:, -1] = total.argmax(1)
-    for row in range(steps.shape[1] - 1, 0, -1):
-        path[:, row - 1] = np.take_along_axis(came_from[:, row], path[:, row, None], 1)[:, 0]
-    return path[:, strength.shape[1] : 2 * strength.shape[1]]
-
-
-def _sample(image: Float[np.ndarray, "S S *C"], points: Float[np.ndarray, "*N 2"]) -> Float[np.ndarray, "*N *C"]:
-    """Look an image up at points between pixel centres (at half-integers)."""
-    grid = points.reshape(1, -1, 2).astype(np.float32) - 0.5
-    found = cv2.remap(image.astype(np.float32), grid[..., 0], grid[..., 1], cv2.INTER_LINEAR)
-    return found.reshape(*points.shape[:-1], *image.shape[2:])
-
-
 def _core_color(
     rims: tuple[Float[np.ndarray, "A 2"], ...], lab: Float[np.ndarray, "S S 3"], strength: Float[np.ndarray, "S S"]
 ) -> Float[np.ndarray, "3"]:
     """Return the lower path's colour where its ridge is strongest: elsewhere it runs beside the frame's middle."""
     points = np.concatenate([points[LOWER] for points in rims])
-    along = _sample(strength, points)
-    return np.median(_sample(lab, points)[along >= np.median(along)], 0)
+    along = sample(strength, points)
+    return np.median(sample(lab, points)[along >= np.median(along)], 0)
 
 
 def _share_of_frame(
@@ -239,7 +200,7 @@ def _bridge(
     start, end = start - aside * BAND * metre, end + aside * BAND * metre
     across = start + (end - start) * np.linspace(0, 1, max(round(np.linalg.norm(end - start)), 2))[:, None]
     grid = across[:, None] + down * (BRIDGE * metre)[:, None]
-    path = _closed_paths(_sample(strength, grid)[None])[0]
+    path = closed_paths(sample(strength, grid)[None])[0]
     return grid[np.arange(len(grid)), path]
 
 
@@ -251,7 +212,7 @@ def _half_width(scene: Scene, rims: tuple[Float[np.ndarray, "A 2"], ...], share:
         outwards = points - points.mean(0)
         outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
         across.append(points[:, None] + outwards[:, None] * (steps / scene.metres_per_pixel)[:, None])
-    inside = _sample(share, np.stack(across)[:, LOWER]) > HALF
+    inside = sample(share, np.stack(across)[:, LOWER]) > HALF
     return float(np.median(inside.sum(-1)) * 0.0003 / 2)
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
+from likeness.lifting.looks import Looks
 from likeness.lifting.types import ALPHA_FLOOR, CHIN, UNDER_NOSE, Scene
 from likeness.portrait.person_mask import face_region
 
@@ -43,21 +44,8 @@ LEAST, MOST = 0.02, 0.97
 """Least and greatest share the guess gives the skin."""
 SOLID = 0.9
 """Alpha from which a pixel's colour is the person's own."""
-BINS, RANGE = (34, 40, 40), ((0.0, 102.0), (-60.0, 60.0), (-60.0, 60.0))
-"""Of the histograms of lightness, a and b."""
-BIN_SIGMA = 1.3
-"""Blur of the histograms, bins."""
-SURPRISE = 2e-6
-"""Density given to every colour, per bin: what was never seen is no proof."""
 SHADES = {1.0: 1.0, 0.8: 0.3, 0.6: 0.15}
 """Brightness, in sRGB, of the copies of the skin's colours that stand for its shadows, and their weights."""
-GRAIN_SIGMA = 2.0
-"""Reach over which grain is measured, pixels."""
-GRAIN_LEAST, GRAIN_PER_OCTAVE, GRAIN_BINS = 0.5, 2, 12
-"""Least standard deviation of lightness that is told apart, bins per doubling of it, and their number."""
-GRAIN_WEIGHT = 0.5
-"""Exponent of the grain's density beside the colour's: near an edge every material has some."""
-GRAIN_SURPRISE = 2e-3
 ANY_GRAIN = 0.5
 """Share of hair and cloth whose grain is not that of the sure places."""
 ROUNDS = 3
@@ -94,7 +82,7 @@ class MeshGuess:
 def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
     """Return the `Material` of every pixel of the person; what is no person counts as hair."""
     person = scene.portrait.alpha >= ALPHA_FLOOR
-    looks = _Looks.of(scene.portrait.foreground)
+    looks = Looks.of(scene.portrait.foreground)
     sure = _sure_places(scene, guess, person)
     face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~_features(scene)
     face &= ~_hull(scene, JAW) & ~guess.worn
@@ -111,55 +99,20 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
     fixed = _hull(scene, FEATURES, JAW) & guess.skin
     posterior[fixed] = np.eye(len(Material))[Material.SKIN]
     open_question = person & (guess.skin | guess.scalp) & ~fixed
-    return _walk(posterior, looks.lab, person, open_question).argmax(-1)
+    material = _walk(posterior, looks.lab, person, open_question).argmax(-1)
+    return _settle_rim(scene, material, open_question)
 
 
-@dataclass(frozen=True)
-class _Looks:
-    """What a pixel's material is told by."""
-
-    rgb: Float[np.ndarray, "S S 3"]
-    lab: Float[np.ndarray, "S S 3"]
-    """CIELAB: lightness 0..100."""
-    color_bin: Int[np.ndarray, "S S"]
-    grain_bin: Int[np.ndarray, "S S"]
-    """Of the standard deviation of lightness nearby: strands and weaves have more of it than skin."""
-
-    @classmethod
-    def of(cls, rgb: Float[np.ndarray, "S S 3"]) -> _Looks:
-        lab = _to_lab(rgb)
-        mean, square = (cv2.GaussianBlur(lab[..., 0] ** k, (0, 0), GRAIN_SIGMA) for k in (1, 2))
-        octave = np.log2(np.sqrt(np.maximum(square - mean**2, 0)) / GRAIN_LEAST + 1e-6)
-        grain = np.clip(octave * GRAIN_PER_OCTAVE, 0, GRAIN_BINS - 1)
-        return cls(rgb, lab, _color_bins(lab), grain.astype(np.int64))
-
-    def density(
-        self, where: Bool[np.ndarray, "S S"], shades: dict[float, float] | None = None, grain_floor: float = 0.0
-    ) -> Float[np.ndarray, "S S"]:
-        """How often each pixel's colour and grain occur where a material is sure.
-
-        `shades` maps factors on the colours' brightness to weights; `grain_floor` is the share of any grain at all.
-        """
-        counts = np.zeros(int(np.prod(BINS)))
-        for shade, weight in (shades or {1.0: 1.0}).items():
-            lab = self.lab[where] if shade == 1.0 else _to_lab(self.rgb[where][None] * shade)[0]
-            counts += weight * np.bincount(_color_bins(lab), minlength=len(counts))
-        share = counts.reshape(BINS) / max(counts.sum(), 1.0)
-        color = ndimage.gaussian_filter(share, BIN_SIGMA, mode="nearest").ravel() + SURPRISE
-        grains = np.bincount(self.grain_bin[where], minlength=GRAIN_BINS) / max(where.sum(), 1)
-        grain = ndimage.gaussian_filter1d(grains, BIN_SIGMA, mode="nearest")
-        grain = (1 - grain_floor) * grain + grain_floor / GRAIN_BINS + GRAIN_SURPRISE
-        return color[self.color_bin] * grain[self.grain_bin] ** GRAIN_WEIGHT
-
-
-def _to_lab(rgb: Float[np.ndarray, "H W 3"]) -> Float[np.ndarray, "H W 3"]:
-    return cv2.cvtColor(np.asarray(rgb, np.float32), cv2.COLOR_RGB2LAB)
-
-
-def _color_bins(lab: Float[np.ndarray, "*N 3"]) -> Int[np.ndarray, "*N"]:
-    low, high = np.array(RANGE, np.float32).T
-    index = ((lab - low) * (np.array(BINS, np.float32) / (high - low))).astype(np.int64)
-    return np.ravel_multi_index(tuple(np.moveaxis(index, -1, 0)), BINS, mode="clip")
+def _settle_rim(
+    scene: Scene, material: Int[np.ndarray, "S S"], open_question: Bool[np.ndarray, "S S"]
+) -> Int[np.ndarray, "S S"]:
+    """Give the outline's pixels the material beside them: their colours are the background's as much as their own."""
+    person = (scene.portrait.alpha > SOLID) | ~scene.portrait.valid
+    inner = ndimage.distance_transform_edt(person) * scene.metres_per_pixel > RIM
+    if not inner.any():
+        return material
+    row, column = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    return np.where(open_question & ~inner, material[row, column], material)
 
 
 def _connected(seed: Bool[np.ndarray, "S S"], mask: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
@@ -183,7 +136,7 @@ def _sure_places(
 
 
 def _posterior(
-    looks: _Looks, sure: dict[Material, Bool[np.ndarray, "S S"]], place: Float[np.ndarray, "S S M"]
+    looks: Looks, sure: dict[Material, Bool[np.ndarray, "S S"]], place: Float[np.ndarray, "S S M"]
 ) -> Float[np.ndarray, "S S M"]:
     skin = looks.density(sure[Material.SKIN], SHADES)
     others = [looks.density(sure[m], grain_floor=ANY_GRAIN) for m in (Material.HAIR, Material.CLOTH)]

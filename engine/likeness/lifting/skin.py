@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from likeness.contract.avatar import Part
-from likeness.lifting.appearance import SkinColors
+from likeness.lifting.appearance import DARKEST_SKIN, SkinColors
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.closed_lids import lift_closed_lids
 from likeness.lifting.eyes import with_eyeballs
@@ -27,7 +27,11 @@ STEEPEST, LOOSE_STEEPEST = 2.0, 0.4
 LOOSE_OFFSET, MOST_OFFSET = 0.0008, 0.004
 """How far loose pixels stand before the surface where it faces the camera, and at most; metres."""
 LOOSE_CONTRAST = 0.1
-"""Most by which a loose pixel's colour departs from the fill when it looks like skin."""
+"""Most by which a loose pixel's colour departs from the fill when it looks like skin or shows background."""
+DARK_REACH, BRIGHT_REACH = 0.003, 0.008
+"""Distance from the outline up to which what is darker than skin, and what is not, counts as background, metres."""
+FLATTER = 0.25
+"""Share of the usual thickness that loose pixels have, for from the side they should show little of themselves."""
 OUTLINE = 2.5
 """Width in pixels of the band along the outline whose colours are partly the background's."""
 
@@ -50,9 +54,9 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     layers = [
         _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST)),
         _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
-        *lift_surface(scene, view, colors, folds, lifted, rng),
+        *lift_surface(scene, view, colors, folds, lifted & ~lashes, rng),
         *lift_closed_lids(scene, view, colors, folds, lashes, rng),
-        lift_folds(scene, view, colors, folds, lifted, rng),
+        lift_folds(scene, view, colors, folds, lifted & ~lashes, rng),
     ]
     return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers
 
@@ -92,12 +96,17 @@ def _loose_layer(
     before = np.clip(LOOSE_OFFSET / np.maximum(view.facing[place], 0.01), 0, MOST_OFFSET)
     depth = view.depth[place].astype(np.float64) - before
     means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope[place])
+    basis[:, :, 2] *= FLATTER
     # The outline's own colours are half the background's.
     edge = view.to_outline < OUTLINE
     inner = ndimage.distance_transform_edt(edge, return_distances=False, return_indices=True)[:, *place]
     own = np.where(edge[place][:, None], scene.portrait.foreground[inner[0], inner[1]], cells.color)
     filled = colors.vertex[scene.rig.faces[view.triangle[place]]].mean(1)
-    strange = ~colors.like_skin[place]
+    # What is unlike skin away from the outline is hair, shadow or cloth; along it, the background shining through.
+    dark = own.mean(-1) < DARKEST_SKIN * filled.mean(-1)
+    inside = view.to_outline[place] * scene.metres_per_pixel
+    ears = scene.triangles_in("ears")[view.triangle[place]]
+    strange = ~colors.like_skin[place] & (ears | (inside > np.where(dark, DARK_REACH, BRIGHT_REACH)))
     near_fill = filled + np.clip(own - filled, -LOOSE_CONTRAST, LOOSE_CONTRAST)
     return make_layer(
         scene.vertices,

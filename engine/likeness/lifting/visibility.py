@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.geometry.frames import vertex_normals
+from likeness.lifting.gaps import beside_mesh, close_holes, give_to_nearest, islands
 from likeness.lifting.glasses import Glasses, find_glasses
 from likeness.lifting.lips import beside_lips, cover_gap, inside_mouth
 from likeness.lifting.parsing import Material, MeshGuess, parse_materials
@@ -31,8 +32,6 @@ SCALP_FACING = 0.5
 """The same on the scalp, which has no skin of its own to take over: seen more from the side it is the hair's."""
 LID_EDGE = 0.001
 """The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
-SLIVER = 0.005
-"""Widest strip between the modelled skin and the outline that still is skin, metres."""
 MOST_PULL = 0.025
 """Distance outside the outline over which a point is still pulled in, metres."""
 PULL_SMOOTHING, PULL_STEPS = 1.5, 5
@@ -85,7 +84,7 @@ def explain_pixels(scene: Scene) -> Visibility:
     outer = raster_of(scene, skin | scene.triangles_in("scalp", "neck", "torso"))
     triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
     to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
-    _close_holes(triangle, depth, bary, to_outline, SLIVER / scene.metres_per_pixel)
+    close_holes(triangle, depth, bary, beside_mesh(scene, triangle, to_outline))
     cover_gap(scene, _polygon(scene, INNER_LIPS), triangle, depth, bary)
     parts = openings(scene)
     opened = np.any([mask for _, mask in parts], 0)
@@ -95,6 +94,9 @@ def explain_pixels(scene: Scene) -> Visibility:
     material = parse_materials(scene, guess)
     material[beside_lips(scene, triangle)] = Material.SKIN
     label = np.where((guess.skin | guess.scalp) & (material == Material.SKIN), Label.SKIN, Label.VOLUME)
+    island = islands(scene, label == Label.VOLUME, triangle, to_outline)
+    give_to_nearest(island, triangle, depth, bary)
+    label[island] = Label.SKIN
     for name, mask in parts:
         inner = raster_of(scene, scene.triangles_in(*(MOUTH if name == "mouth" else (name,))))
         mask &= inner.triangle >= 0
@@ -184,25 +186,6 @@ def raster_of(scene: Scene, triangles: Bool[np.ndarray, "F"]) -> MeshRaster:
     raster = rasterize_mesh(scene.camera, scene.vertices, scene.rig.faces[index])
     own = np.where(raster.triangle >= 0, index[raster.triangle], -1).astype(np.int32)
     return MeshRaster(own, raster.bary, raster.depth)
-
-
-def _close_holes(
-    triangle: Int[np.ndarray, "S S"],
-    depth: Float[np.ndarray, "S S"],
-    bary: Float[np.ndarray, "S S 3"],
-    to_outline: Float[np.ndarray, "S S"],
-    sliver: float,
-) -> None:
-    """Give pixels in holes of the outer skin, and in slivers beside it, to the nearest triangle, in place.
-
-    Holes are parted lips and eyes. A sliver is where the outline passes a little (`sliver` pixels) beside the mesh.
-    """
-    covered = triangle >= 0
-    distance, nearest = ndimage.distance_transform_edt(~covered, return_indices=True)
-    slivers = (to_outline > 0) & (distance + to_outline < sliver)
-    holes = (ndimage.binary_fill_holes(covered) | slivers) & ~covered
-    row, column = nearest[:, holes]
-    triangle[holes], depth[holes], bary[holes] = triangle[row, column], depth[row, column], bary[row, column]
 
 
 def openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
