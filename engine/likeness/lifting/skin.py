@@ -54,9 +54,9 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     layers = [
         _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST)),
         _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
-        *lift_surface(scene, view, colors, folds, lifted & ~lashes, rng),
+        *lift_surface(scene, view, colors, folds, lifted, rng),
         *lift_closed_lids(scene, view, colors, folds, lashes, rng),
-        lift_folds(scene, view, colors, folds, lifted & ~lashes, rng),
+        lift_folds(scene, view, colors, folds, lifted, rng),
     ]
     return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers
 
