@@ -41,7 +41,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(size=320, iterations=40),
-    "standard": Quality(size=512, iterations=100),
+    "standard": Quality(size=512, iterations=130),
     "high": Quality(size=768, iterations=160),
 }
 

@@ -2,6 +2,9 @@
 
 Only Gaussians that the portrait shows are touched, and they may only slide in the picture's plane, change size, opacity
 and colour: depth and orientation, which one picture cannot tell, stay those of the surface.
+
+In one camera a Gaussian always lies before or behind its neighbour, and the fit would lean on that: where the head
+turns, neighbours change places and the pixel pops. So most steps draw in the order in which another camera would see.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from likeness.lifting.types import Layer, Scene
 from likeness.rendering.api import rasterize
 from likeness.rendering.covariances import scaled_covars
 
-RATES = {"shift": 0.04, "log_scale": 0.015, "logit": 0.04, "color": 0.012}
+RATES = {"shift": 0.04, "log_scale": 0.015, "logit": 0.04, "color": 0.02}
 """Adam's learning rates; the shift is in pixels of the working square."""
 LAST_PART = 0.3
 """Share of the steps at the end that run at `LAST_RATE` times the rates."""
@@ -32,6 +35,14 @@ COLOR_PRIOR = 0.3
 hidden must not take a false colour to make up for what hides it."""
 EDGE_WEIGHT = 0.5
 """Weight of the L1 error of neighbouring pixels' differences, beside that of the pixels."""
+SQUARE_WEIGHT = 20.0
+"""Weight of the squared error beside the absolute: it counts as much at a departure of 1/20, and more beyond."""
+REORDERED, REORDERED_UNTIL = 0.5, 0.85
+"""Share of the steps that draw in another camera's order, and share of the fit after which none does."""
+STEEPEST_TILT = 1.0
+"""Most by which the order's plane is tilted, depth per metre across: what a turn by 45 degrees does."""
+LEAST_AWAY = 0.3
+"""Least factor of a distance from the eye then: a wide lens reaches rays where the tilt would pass the camera."""
 BACKGROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
 """Cycled through, so that no Gaussian can pass for background."""
 SCALE_RANGE = (-0.35, 0.5)
@@ -60,12 +71,13 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
     model = _SeenModel(scene, posed, seen_count)
     target = _Target(scene, device)
     optimizer = torch.optim.Adam([{"params": [p], "lr": RATES[n]} for n, p in model.parameters.items()], fused=True)
+    tilts = _tilts(iterations)
     for step in range(iterations):
         if step == round(iterations * (1 - LAST_PART)):
             for group in optimizer.param_groups:
                 group["lr"] *= LAST_RATE
         background = torch.tensor(BACKGROUNDS[step % len(BACKGROUNDS)], device=device)
-        loss = target.loss(model.render(background), background) + model.prior()
+        loss = target.loss(model.render(background, tilts[step]), background) + model.prior()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -82,8 +94,10 @@ class _SeenModel:
         self.scene, self.posed, self.count = scene, posed, seen_count
         self.viewmat = torch.tensor(scene.camera.T_camera_head, dtype=torch.float32, device=device)
         self.K = torch.tensor(scene.camera.K, dtype=torch.float32, device=device)
-        depth = (posed.means[:seen_count] @ self.viewmat[2, :3] + self.viewmat[2, 3])[:, None]
-        self.pixel = depth / self.K[0, 0]
+        in_camera = posed.means @ self.viewmat[:3, :3].T + self.viewmat[:3, 3]
+        self.eye = -self.viewmat[:3, :3].T @ self.viewmat[:3, 3]
+        self.ray = in_camera[:, :2] / in_camera[:, 2:]
+        self.pixel = in_camera[:seen_count, 2:] / self.K[0, 0]
         fixed_basis = posed.basis[seen_count:]
         self.fixed_covars = fixed_basis @ fixed_basis.transpose(1, 2)
         self.shift = torch.zeros(seen_count, 2, device=device, requires_grad=True)
@@ -101,13 +115,24 @@ class _SeenModel:
         scale = torch.exp(torch.nn.functional.pad(self.log_scale, (0, 1)))
         return means, scale, torch.sigmoid(self.logit).clamp(max=MAX_OPACITY)
 
-    def render(self, background: torch.Tensor) -> torch.Tensor:
+    def render(self, background: torch.Tensor, tilt: Float[np.ndarray, "2"]) -> torch.Tensor:
+        """Draw the portrait; with a tilt, its Gaussians in the order of depths that change by it across the picture.
+
+        Each is scaled about the eye, by 1 + tilt . (x/z, y/z): its picture stays the same and its depth does not. What
+        lies on one ray keeps its order, and neighbours swap as they do when the camera goes round them.
+        """
         means, scale, opacities = self.seen()
         fixed = slice(self.count, None)
+        means = torch.cat([means, self.posed.means[fixed]])
+        covars = torch.cat([scaled_covars(self.posed.basis[: self.count], scale), self.fixed_covars])
+        if tilt.any():
+            away = 1 + self.ray @ torch.tensor(tilt, dtype=torch.float32, device=self.ray.device)[:, None]
+            away = away.clamp(min=LEAST_AWAY)
+            means, covars = self.eye + away * (means - self.eye), away[..., None] ** 2 * covars
         size = self.scene.camera.width
         return rasterize(
-            torch.cat([means, self.posed.means[fixed]]),
-            torch.cat([scaled_covars(self.posed.basis[: self.count], scale), self.fixed_covars]),
+            means,
+            covars,
             torch.cat([opacities, self.posed.opacities[fixed]]),
             torch.cat([self.color, self.posed.colors[fixed]]),
             self.viewmat,
@@ -148,10 +173,18 @@ class _Target:
         self.valid = torch.tensor(portrait.valid.astype(np.float32)[..., None], device=device)
 
     def loss(self, image: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
-        """Mean absolute error of pixels and of neighbours' differences, inside the photograph."""
+        """Mean error of pixels, absolute and squared, and of neighbours' differences, inside the photograph."""
         error = (image - self.premultiplied - (1 - self.alpha) * background) * self.valid
         edges = (error[1:] - error[:-1]).abs().mean() + (error[:, 1:] - error[:, :-1]).abs().mean()
-        return error.abs().mean() + EDGE_WEIGHT * edges
+        return error.abs().mean() + SQUARE_WEIGHT * error.square().mean() + EDGE_WEIGHT * edges
+
+
+def _tilts(iterations: int) -> Float[np.ndarray, "T 2"]:
+    """Return each step's tilt of the order, evenly over a disc, zero where the portrait's own order is drawn."""
+    rng = np.random.default_rng(0)
+    radius, angle = STEEPEST_TILT * np.sqrt(rng.random(iterations)), 2 * np.pi * rng.random(iterations)
+    reordered = (rng.random(iterations) < REORDERED) & (np.arange(iterations) < REORDERED_UNTIL * iterations)
+    return (radius * reordered)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
 def _posed(scene: Scene, bound: BoundGaussians, order: np.ndarray, device: str) -> _Posed:
