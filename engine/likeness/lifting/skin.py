@@ -18,7 +18,7 @@ from likeness.lifting.lids import find_folds, lash_layer, lash_pixels, lift_fold
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.surface import LEAST_SHOWN, lift_surface
 from likeness.lifting.types import Layer, Scene
-from likeness.lifting.visibility import Label, Visibility
+from likeness.lifting.visibility import Label, Visibility, beside_mouth
 
 MIN_FACING, MIN_FACING_SCALP = 0.5, 0.2
 """Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
@@ -27,7 +27,8 @@ STEEPEST, LOOSE_STEEPEST = 2.0, 0.4
 LOOSE_OFFSET, MOST_OFFSET = 0.0008, 0.004
 """How far loose pixels stand before the surface where it faces the camera, and at most; metres."""
 LOOSE_CONTRAST = 0.1
-"""Most by which a loose pixel's colour departs from the fill when it looks like skin or shows background."""
+"""Most by which the colour departs from the fill of a loose pixel that looks like skin or shows background, and of one
+beside the open mouth."""
 DARK_REACH, BRIGHT_REACH = 0.003, 0.008
 """Distance from the outline up to which what is darker than skin, and what is not, counts as background, metres."""
 FLATTER = 0.25
@@ -52,7 +53,7 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     lashes = lash_pixels(scene, view)
     slope = _slope(view)
     layers = [
-        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST)),
+        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST), colors),
         _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
         *lift_surface(scene, view, colors, folds, lifted, rng),
         *lift_closed_lids(scene, view, colors, folds, lashes, rng),
@@ -67,12 +68,17 @@ def _slope(view: Visibility) -> Float[np.ndarray, "S S 2"]:
 
 
 def _pixel_layer(
-    scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"], slope: Float[np.ndarray, "S S 2"]
+    scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"], slope: Float[np.ndarray, "S S 2"], colors: SkinColors
 ) -> Layer:
-    """Lift the masked pixels onto the surface."""
+    """Lift the masked pixels onto the surface; beside the open mouth in a colour near the fill's, for good.
+
+    There a pixel is partly tooth or gap, and would stand on the closed lips as a speck.
+    """
     cells = adaptive_cells(scene.portrait, mask, coarsest=2)
     place = cells.row, cells.column
     depth = view.depth[place].astype(np.float64)
+    lip = beside_mouth(view)[place]
+    near_fill = _near(colors.vertex[scene.rig.faces[view.triangle[place]]].mean(1), cells.color)
     means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope[place])
     return make_layer(
         scene.vertices,
@@ -80,10 +86,10 @@ def _pixel_layer(
         view.triangle[place],
         means,
         basis,
-        colors=cells.color,
+        colors=np.where(lip[:, None], near_fill, cells.color),
         opacities=cells.opacity,
         part=Part.SKIN,
-        seen=np.ones(len(depth), bool),
+        seen=~lip,
     )
 
 
@@ -107,15 +113,19 @@ def _loose_layer(
     inside = view.to_outline[place] * scene.metres_per_pixel
     ears = scene.triangles_in("ears")[view.triangle[place]]
     strange = ~colors.like_skin[place] & (ears | (inside > np.where(dark, DARK_REACH, BRIGHT_REACH)))
-    near_fill = filled + np.clip(own - filled, -LOOSE_CONTRAST, LOOSE_CONTRAST)
     return make_layer(
         scene.vertices,
         scene.rig.faces,
         view.triangle[place],
         means,
         basis,
-        colors=np.where(strange[:, None], own, near_fill),
+        colors=np.where(strange[:, None], own, _near(filled, own)),
         opacities=cells.opacity,
         part=Part.SKIN,
         seen=strange,
     )
+
+
+def _near(filled: Float[np.ndarray, "N 3"], own: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
+    """Return the own colour where it is near the fill's, else the nearest that is."""
+    return filled + np.clip(own - filled, -LOOSE_CONTRAST, LOOSE_CONTRAST)

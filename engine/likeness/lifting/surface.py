@@ -18,7 +18,7 @@ from likeness.lifting.sampling import (
     sample_triangles,
 )
 from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
-from likeness.lifting.visibility import Visibility, pixel_of, pull_inside, visible_points
+from likeness.lifting.visibility import Visibility, beside_mouth, pixel_of, pull_inside, visible_points
 
 NEAR_SPACING, FAR_SPACING = 0.0012, 0.003
 """Spacing of surface samples where they carry grain, and on the side that is turned away; metres."""
@@ -110,7 +110,8 @@ def _samples_layer(scene: Scene, view: Visibility, colors: SkinColors, samples: 
     visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.001)
     row, column = pixel_of(projected, len(view.label))
     pulled, person = pull_inside(scene, view, points, REACH * samples.spacing + DRAWN_WIDER * scene.metres_per_pixel)
-    shown = (visible & (pulled == points).all(1)) * colors.shown[row, column]
+    own = visible & (pulled == points).all(1) & ~beside_mouth(view)[row, column]
+    shown = own * colors.shown[row, column]
     filled = sample_skin_colors(scene, view, colors, samples)
     color = filled + shown[:, None] * (colors.foreground[row, column] - filled)
     layer = make_layer(

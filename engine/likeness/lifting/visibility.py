@@ -38,6 +38,8 @@ PULL_SMOOTHING, PULL_STEPS = 1.5, 5
 """Blur in pixels of the outline that points are pulled to, and steps of the way there."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
+LIP_EDGE = 4
+"""Pixels beside an open mouth whose colour is partly tooth's or gap's."""
 
 
 class Label(IntEnum):
@@ -109,6 +111,11 @@ def explain_pixels(scene: Scene) -> Visibility:
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
     triangle[off_mesh], depth[off_mesh] = -1, np.inf
     return Visibility(label.astype(np.int32), material, triangle, depth, normal, facing, to_outline, surface, glasses)
+
+
+def beside_mouth(view: Visibility) -> Bool[np.ndarray, "S S"]:
+    """Mark an open mouth and the lips' pixels beside it, which are partly tooth or gap."""
+    return ndimage.binary_dilation(view.label == Label.MOUTH, iterations=LIP_EDGE)
 
 
 def pixel_of(points: Float[np.ndarray, "N 2"], size: int) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:
