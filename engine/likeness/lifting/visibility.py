@@ -25,11 +25,8 @@ EYE_POLYGONS = {
 """MediaPipe's outline of each eye's opening; left is the subject's."""
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 MOUTH = ("teeth_upper", "teeth_lower", "tongue", "mouth_inside")
-MIN_FACING = 0.3
-"""Cosine between skin and view under which a pixel is too stretched to be lifted: surface samples take over."""
-MIN_FACING_EARS = 0.15
 SCALP_FACING = 0.5
-"""The same on the scalp, which has no skin of its own to take over: seen more from the side it is the hair's."""
+"""Cosine between scalp and view under which a pixel is the hair's: the scalp has no skin of its own to take over."""
 LID_EDGE = 0.001
 """The eye's outline runs along the lids' edges: this far inwards it shows lashes and belongs to the lids, metres."""
 MOST_PULL = 0.025
