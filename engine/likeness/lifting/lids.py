@@ -117,7 +117,7 @@ def lift_folds(
     faces = scene.rig.faces
     spacing = np.where(scene.triangles_in("lips"), LIP_SPACING, LID_SPACING)
     samples = sample_triangles(folds.pose, faces, np.where(folds.triangles, spacing, np.inf), rng)
-    hidden = ~_covered(scene, view, folds, lifted, samples)
+    hidden = ~covered(scene, view, folds, lifted, samples)
     samples = SurfaceSamples(samples.triangle[hidden], samples.bary[hidden], samples.spacing[hidden])
     at_rest, _ = posed_samples(samples, scene.vertices, faces)
     pulled, person = pull_inside(scene, view, at_rest, REACH * samples.spacing)
@@ -136,7 +136,7 @@ def lift_folds(
     return keep(layer, person)
 
 
-def _covered(
+def covered(
     scene: Scene, view: Visibility, folds: Folds, lifted: Bool[np.ndarray, "S S"], samples: SurfaceSamples
 ) -> Bool[np.ndarray, "N"]:
     """Mark samples that lifted pixels stand for already, and those that would hide what shows between lids or lips."""

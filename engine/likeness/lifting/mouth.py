@@ -22,7 +22,7 @@ from likeness.lifting.sampling import (
     sample_triangles,
 )
 from likeness.lifting.teeth import GUM, along_row, crowns
-from likeness.lifting.types import Layer, Scene, keep
+from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
 from likeness.lifting.visibility import Label, Visibility, pixel_of, raster_of
 
 SPACING = {"teeth_upper": 0.0007, "teeth_lower": 0.0009, "tongue": 0.002, "mouth_inside": 0.0025}
@@ -159,20 +159,32 @@ def _wall(scene: Scene, region: str, colors: SkinColors, rng: np.random.Generato
     shade = np.exp(-np.clip(front - points[:, 2], 0, None) / SHADE_DEPTH)
     shade *= TURNED_AWAY + (1 - TURNED_AWAY) * np.clip(normals[:, 2], 0, 1)
     color = _in_portrait_light(np.array(COLOR[region]), colors) * np.clip(shade, DARKEST[region], 1)[:, None]
-    layer = make_layer(
+    layer = _discs(scene, pose, samples, points, normals, color)
+    # The pocket between lips and teeth would show through the skin before it when that folds.
+    behind = _behind_teeth(scene, scene.vertices, at_rest) & _behind_teeth(scene, pose, points)
+    return keep(layer, behind | (region != "mouth_inside"))
+
+
+def _discs(
+    scene: Scene,
+    pose: Float[np.ndarray, "V 3"],
+    samples: SurfaceSamples,
+    points: Float[np.ndarray, "N 3"],
+    normals: Float[np.ndarray, "N 3"],
+    colors: Float[np.ndarray, "N 3"],
+) -> Layer:
+    """Turn points of the posed mouth into discs that no portrait shows."""
+    return make_layer(
         pose,
-        faces,
+        scene.rig.faces,
         samples.triangle,
         points - normals * INSET,
         disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=color,
+        colors=colors,
         opacities=np.full(len(points), 0.95),
         part=Part.MOUTH,
         seen=np.zeros(len(points), bool),
     )
-    # The pocket between lips and teeth would show through the skin before it when that folds.
-    behind = _behind_teeth(scene, scene.vertices, at_rest) & _behind_teeth(scene, pose, points)
-    return keep(layer, behind | (region != "mouth_inside"))
 
 
 def _row_of_teeth(scene: Scene, region: str, colors: SkinColors, seen: SeenTeeth, rng: np.random.Generator) -> Layer:
@@ -196,17 +208,7 @@ def _row_of_teeth(scene: Scene, region: str, colors: SkinColors, seen: SeenTeeth
         row, column = pixel_of(scene.camera.project(points)[0], len(seen.mask))
         shown = (seen.bright & ~seen.lower)[row, column]
         color[shown] = scene.portrait.foreground[row, column][shown]
-    layer = make_layer(
-        scene.vertices,
-        faces,
-        samples.triangle,
-        points - normals * INSET,
-        disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=color,
-        opacities=np.full(len(points), 0.95),
-        part=Part.MOUTH,
-        seen=np.zeros(len(points), bool),
-    )
+    layer = _discs(scene, scene.vertices, samples, points, normals, color)
     used = inside > 0
     if region == "teeth_upper":
         used &= ~_stood_for(scene, seen, points)

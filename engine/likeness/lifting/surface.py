@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from likeness.contract.avatar import Part
 from likeness.geometry.frames import vertex_normals
 from likeness.lifting.appearance import SkinColors, sample_skin_colors
-from likeness.lifting.lids import MOST_STRETCH, Folds, near_opening
+from likeness.lifting.lids import Folds, covered, near_opening
 from likeness.lifting.sampling import (
     REACH,
     SURFACE_SIGMA,
@@ -45,8 +45,8 @@ def lift_surface(
     """Sample the skin that neither lifted pixels nor unfolding samples cover, and the ground under the former."""
     spacing = np.where(folds.triangles, np.inf, _spacing(scene))
     samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
-    covered = _covered(scene, view, samples, folds, lifted)
-    samples = SurfaceSamples(samples.triangle[~covered], samples.bary[~covered], samples.spacing[~covered])
+    bare = ~covered(scene, view, folds, lifted, samples)
+    samples = SurfaceSamples(samples.triangle[bare], samples.bary[bare], samples.spacing[bare])
     ground = np.where(np.isinf(spacing), np.inf, UNDER_SPACING)
     return [_samples_layer(scene, view, colors, samples), _under_layer(scene, view, colors, ground, lifted, rng)]
 
@@ -63,17 +63,6 @@ def _spacing(scene: Scene) -> Float[np.ndarray, "F"]:
     return spacing
 
 
-def _covered(
-    scene: Scene, view: Visibility, samples: SurfaceSamples, folds: Folds, lifted: Bool[np.ndarray, "S S"]
-) -> Bool[np.ndarray, "N"]:
-    """Mark samples that lifted pixels stand for already, and those that would hide what shows between lids or lips."""
-    points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
-    visible, _, projected = visible_points(scene, view, points, normals, tolerance=0.003)
-    row, column = pixel_of(projected, len(view.label))
-    stands_for = lifted[row, column] & (folds.growth[samples.triangle] <= MOST_STRETCH)
-    return visible & (stands_for | near_opening(view)[row, column])
-
-
 def _under_layer(
     scene: Scene,
     view: Visibility,
@@ -87,7 +76,7 @@ def _under_layer(
     points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
     visible, facing, projected = visible_points(scene, view, points, normals, tolerance=0.003)
     row, column = pixel_of(projected, len(view.label))
-    covered = visible & lifted[row, column] & ~near_opening(view)[row, column]
+    ground = visible & lifted[row, column] & ~near_opening(view)[row, column]
     points -= normals * (UNDER_INSET / np.clip(facing, LEAST_FACING, 1))[:, None]
     points, person = pull_inside(scene, view, points, REACH * samples.spacing)
     layer = make_layer(
@@ -101,7 +90,7 @@ def _under_layer(
         part=Part.SKIN,
         seen=np.zeros(len(points), bool),
     )
-    return keep(layer, covered & person)
+    return keep(layer, ground & person)
 
 
 def _samples_layer(scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples) -> Layer:
