@@ -73,6 +73,11 @@ class AvatarProperties(bpy.types.PropertyGroup):
         type=bpy.types.Object, name="Splats", description="The object whose points carry this avatar's Gaussians"
     )
     vertex_count: IntProperty(description="Vertices of the mesh as it was built; the Gaussians count on them")
+    light: FloatVectorProperty(
+        size=27,
+        default=(1.0,) * 3 + (0.0,) * 24,
+        description="The portrait's light as nine spherical harmonics of red, green and blue, in the mesh's axes",
+    )
     show: EnumProperty(items=SHOW_ITEMS, name="Show", default="SPLATS", update=_show_changed)
     visible: BoolProperty(
         name="Overlay", description="Draw the photographed head in the viewport", default=True, update=_show_changed

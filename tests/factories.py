@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from likeness.contract.arkit import ARKIT_NAMES
-from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Part, PortraitView, Rig
+from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Lighting, Part, PortraitView, Rig
 
 
 def make_avatar(*, gaussians: int = 200, seed: int = 0) -> Avatar:
@@ -28,6 +28,7 @@ def make_avatar(*, gaussians: int = 200, seed: int = 0) -> Avatar:
         ),
         rig=rig,
         gaussians=make_gaussians(rng, gaussians, len(rig.faces)),
+        lighting=make_lighting(rng, gaussians),
         view=view,
         portrait_png=png_bytes(rng.integers(0, 256, (view.height, view.width, 3), np.uint8)),
         thumbnail_png=png_bytes(rng.integers(0, 256, (8, 8, 4), np.uint8)),
@@ -73,6 +74,16 @@ def make_gaussians(rng: np.random.Generator, count: int, triangles: int) -> Boun
         colors=rng.uniform(0, 1, (count, 3)).astype(np.float32),
         part=rng.integers(0, len(Part), count).astype(np.int32),
     )
+
+
+def make_lighting(rng: np.random.Generator, count: int) -> Lighting:
+    """Return a light from one side, and random normals; every other Gaussian has none."""
+    harmonics = rng.normal(0, 0.1, (9, 3)).astype(np.float32)
+    harmonics[0] = 1
+    normals = rng.normal(size=(count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals[::2] = 0
+    return Lighting(harmonics, normals.astype(np.float32))
 
 
 def make_view(*, controls: int, width: int = 48, height: int = 64) -> PortraitView:

@@ -2,6 +2,7 @@
 
 Convention: a Gaussian rides on the triangle a, b, c with the frame F = [e1, e2, n / sqrt(|n|)]; its mean is
 a + F local_mean, its covariance F C F^T with C = local_basis local_basis^T. Everything here is in that frame.
+Its colour is its albedo in the portrait's light (`likeness.contract.lighting`), by the normal F^-T conormal.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from likeness.contract.levels import widening
 from ..conventions import blender_to_head
 
 Array = Annotated
-TEXELS = 4
-"""RGBA32F texels of a Gaussian: a, b, c, opacity | mean xyz, red | C xx, xy, xz, green | C yy, yz, zz, blue."""
-WIDTH = 1024
+TEXELS = 5
+"""RGBA32F texels of a Gaussian: a, b, c, opacity | mean xyz, red | C xx, xy, xz, green | C yy, yz, zz, blue | conormal;
+the colour is the albedo."""
+WIDTH = 1280
 """Texels in a row of every data texture; a multiple of TEXELS, and no graphics card is narrower."""
 
 
@@ -33,14 +35,17 @@ class Gaussians:
     local_mean: Array[np.ndarray, "N 3"]
     local_basis: Array[np.ndarray, "N 3 3"]
     opacities: Array[np.ndarray, "N"]
-    colors: Array[np.ndarray, "N 3"]
+    albedo: Array[np.ndarray, "N 3"]
+    conormals: Array[np.ndarray, "N 3"]
+    light: Array[np.ndarray, "9 3"]
+    """Spherical harmonics in the mesh's axes."""
 
 
 @dataclass(frozen=True)
 class Packed:
     """Gaussians ready to draw, sorted by triangle: neighbours in memory read the same corners."""
 
-    texels: Array[np.ndarray, "N 4 4"]
+    texels: Array[np.ndarray, "N 5 4"]
     corners: Array[np.ndarray, "T 3"]
     """The triangles that carry something, int32."""
     triangle: Array[np.ndarray, "N"]
@@ -76,7 +81,7 @@ def padded_rows(values: Array[np.ndarray, "M C"]) -> Array[np.ndarray, "H W C"]:
 
 def _texels(
     gaussians: Gaussians, kept: Array[np.ndarray, "M"], factor: Array[np.ndarray, "M"]
-) -> Array[np.ndarray, "M 4 4"]:
+) -> Array[np.ndarray, "M 5 4"]:
     basis = gaussians.local_basis[kept].astype(np.float64)
     covariance = factor[:, None, None] * (basis @ basis.transpose(0, 2, 1))
     texels = np.empty((len(kept), TEXELS, 4), np.float32)
@@ -84,5 +89,6 @@ def _texels(
     texels[:, 1, :3] = gaussians.local_mean[kept]
     texels[:, 2, :3] = covariance[:, 0]
     texels[:, 3, :3] = covariance[:, [1, 1, 2], [1, 2, 2]]
-    texels[:, 1:, 3] = gaussians.colors[kept]
+    texels[:, 1:4, 3] = gaussians.albedo[kept]
+    texels[:, 4, :3], texels[:, 4, 3] = gaussians.conormals[kept], 0
     return texels

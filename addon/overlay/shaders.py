@@ -10,17 +10,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from likeness.contract.lighting import DIMMEST, GAMMA
+
 if TYPE_CHECKING:
     from gpu.types import GPUShader
 
 CLIP_PLANES = 4
 VIEW_FLOATS = 16 + 16 + 4 + 4 * CLIP_PLANES
-VIEW_STRUCT = "struct SplatView { mat4 view; mat4 proj; vec4 size; vec4 clip[4]; };"
+LIGHT_ROWS = 9
+STRUCTS = """
+struct SplatView { mat4 view; mat4 proj; vec4 size; vec4 clip[4]; };
+struct SplatLight { vec4 harmonics[9]; };
+"""
 
 SPLAT_VERTEX = """
 vec4 texel(sampler2D image, int i) {
   int width = textureSize(image, 0).x;
   return texelFetch(image, ivec2(i % width, i / width), 0);
+}
+
+vec3 shade(vec3 n) {  /* likeness.contract.lighting.shade */
+  vec3 s = light.harmonics[0].rgb;
+  s += sqrt(3.0) * (light.harmonics[1].rgb * n.x + light.harmonics[2].rgb * n.y + light.harmonics[3].rgb * n.z);
+  s += sqrt(15.0) * (light.harmonics[4].rgb * (n.x * n.y) + light.harmonics[5].rgb * (n.y * n.z));
+  s += sqrt(15.0) * (light.harmonics[6].rgb * (n.x * n.z) + light.harmonics[7].rgb * (0.5 * (n.x * n.x - n.y * n.y)));
+  s += 0.5 * sqrt(5.0) * light.harmonics[8].rgb * (3.0 * n.z * n.z - 1.0);
+  return pow(max(s, vec3(DIMMEST)), vec3(1.0 / GAMMA));
 }
 
 void main() {
@@ -29,9 +44,10 @@ void main() {
   offset = vec2(0.0);
   depth = 0.0;
 
-  int g = 4 * int(texel(order, gl_InstanceID).r + 0.5);
+  int g = 5 * int(texel(order, gl_InstanceID).r + 0.5);
   vec4 corners = texel(gaussians, g), mean = texel(gaussians, g + 1);
   vec4 upper = texel(gaussians, g + 2), lower = texel(gaussians, g + 3);
+  vec3 conormal = texel(gaussians, g + 4).xyz;
 
   vec3 a = texel(positions, int(corners.x + 0.5)).xyz;
   vec3 e1 = texel(positions, int(corners.y + 0.5)).xyz - a;
@@ -66,6 +82,10 @@ void main() {
   offset = reach * vec2((gl_VertexID & 1) == 0 ? -1.0 : 1.0, (gl_VertexID & 2) == 0 ? -1.0 : 1.0);
   vec2 pixels = axis * (offset.x * sqrt(longer)) + vec2(-axis.y, axis.x) * (offset.y * sqrt(shorter));
   color = vec4(mean.w, upper.w, lower.w, corners.w);
+  /* cofactors: the inverse transpose of the frame, but for scale */
+  vec3 normal = cross(e2, n) * conormal.x + cross(n, e1) * conormal.y + cross(e1, e2) * conormal.z;
+  float squared = dot(normal, normal);
+  if (squared > 1e-30) color.rgb *= shade(normal * inversesqrt(squared));
   depth = point.z;
   gl_Position = vec4(ndc + 2.0 * pixels / cam.size.xy, h.z / h.w, 1.0);
 }
@@ -120,6 +140,9 @@ def splat_shader() -> GPUShader:
     for slot, name in enumerate(("gaussians", "positions", "order")):
         info.sampler(slot, "FLOAT_2D", name)
     _add_view(info)
+    info.uniform_buf(1, "SplatLight", "light")
+    info.define("DIMMEST", repr(DIMMEST))
+    info.define("GAMMA", repr(GAMMA))
     passed = gpu.types.GPUStageInterfaceInfo("likeness_splat")
     passed.smooth("VEC2", "offset")
     passed.flat("VEC4", "color")
@@ -167,5 +190,5 @@ def occluder_shader() -> GPUShader:
 
 
 def _add_view(info: object) -> None:
-    info.typedef_source(VIEW_STRUCT)
+    info.typedef_source(STRUCTS)  # a second one would take the first one's place
     info.uniform_buf(0, "SplatView", "cam")

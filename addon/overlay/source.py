@@ -17,7 +17,7 @@ from .layout import Gaussians
 
 Array = Annotated
 SCALARS = ("vertex_a", "vertex_b", "vertex_c", "opacity")
-VECTORS = ("position", "local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "color")
+VECTORS = ("position", "local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "albedo", "conormal")
 TYPES = {"FLOAT": ("value", 1, np.float32), "INT": ("value", 1, np.int32), "FLOAT_VECTOR": ("vector", 3, np.float32)}
 
 
@@ -31,6 +31,8 @@ class Posed:
     """Only good for this redraw."""
     positions: Array[np.ndarray, "V 3"]
     """The evaluated mesh's vertices, object space, float32."""
+    light: tuple[float, ...]
+    """As `read_gaussians` takes it."""
     matrix_world: Matrix
     most: int | None
     """Splats to draw; None for all."""
@@ -54,6 +56,7 @@ def posed(mesh: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Posed:
         name=mesh.name,
         splats=settings.splats,
         positions=_positions(mesh, evaluated),
+        light=tuple(settings.light),
         matrix_world=evaluated.matrix_world.copy(),
         most=LEVELS.get(settings.detail.lower()),
         opacity=settings.opacity,
@@ -68,8 +71,13 @@ def signature(splats: bpy.types.Object) -> tuple[int, ...]:
     return (known.files, data.session_uid, len(data.vertices), known.geometry[data.session_uid])
 
 
-def read_gaussians(mesh_name: str, splats: bpy.types.Object, vertex_count: int) -> Gaussians:
-    """Read the points' attributes; all finite, all corners in the mesh. Errors: InputError `overlay.splats`."""
+def read_gaussians(
+    mesh_name: str, splats: bpy.types.Object, vertex_count: int, light: tuple[float, ...]
+) -> Gaussians:
+    """Read the points' attributes; all finite, all corners in the mesh. `light`: the mesh's property, 27 numbers.
+
+    Errors: InputError `overlay.splats`.
+    """
     read = {name: _attribute(mesh_name, splats, name) for name in (*SCALARS, *VECTORS)}
     corners = np.stack([read[name] for name in SCALARS[:3]], axis=1)
     if not len(corners):
@@ -84,7 +92,9 @@ def read_gaussians(mesh_name: str, splats: bpy.types.Object, vertex_count: int) 
         local_mean=read["local_mean"],
         local_basis=np.stack([read[f"local_basis_{column}"] for column in range(3)], axis=2),
         opacities=read["opacity"],
-        colors=read["color"],
+        albedo=read["albedo"],
+        conormals=read["conormal"],
+        light=np.array(light, np.float32).reshape(9, 3),
     )
 
 

@@ -12,7 +12,7 @@ from likeness.contract.errors import LikenessError
 
 from .layout import Packed, pack, padded_rows
 from .order import draw_order
-from .shaders import splat_shader
+from .shaders import LIGHT_ROWS, splat_shader
 from .source import Posed, read_gaussians, signature
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class _Loaded:
     signature: tuple[object, ...]
     packed: Packed
     texels: gpu.types.GPUTexture
+    light: gpu.types.GPUUniformBuf
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class SplatPainter:
 
     def content(self, avatar: Posed, view: View) -> tuple[object, ...]:
         """Return all that a picture of the avatar depends on besides its vertices."""
-        return (view.key, _matrix_bytes(avatar), signature(avatar.splats), avatar.most)
+        return (view.key, _matrix_bytes(avatar), signature(avatar.splats), avatar.light, avatar.most)
 
     def paint(self, avatar: Posed, view: View, target: Target) -> None:
         """Draw the avatar into the target, from far to near. Errors: InputError `overlay.splats`."""
@@ -79,20 +80,23 @@ class SplatPainter:
         uniforms = uniform_buffer(view.uniforms(avatar.matrix_world))
         with target.framebuffer.bind():
             target.framebuffer.clear(color=(0.0, 0.0, 0.0, 0.0))
-            self._draw(images, uniforms, len(order))
+            self._draw(images, {"cam": uniforms, "light": loaded.light}, len(order))
 
-    def _draw(self, images: dict[str, gpu.types.GPUTexture], uniforms: gpu.types.GPUUniformBuf, count: int) -> None:
+    def _draw(
+        self, images: dict[str, gpu.types.GPUTexture], blocks: dict[str, gpu.types.GPUUniformBuf], count: int
+    ) -> None:
         gpu.state.blend_set("ALPHA_PREMULT")
         gpu.state.depth_test_set("NONE")
         gpu.state.depth_mask_set(False)
         self._shader.bind()
-        self._shader.uniform_block("cam", uniforms)
+        for name, block in blocks.items():
+            self._shader.uniform_block(name, block)
         for name, image in images.items():
             self._shader.uniform_sampler(name, image)
         self._corners.draw_instanced(self._shader, instance_start=0, instance_count=count)
 
     def _load(self, avatar: Posed) -> _Loaded:
-        wanted = (*signature(avatar.splats), avatar.most)
+        wanted = (*signature(avatar.splats), avatar.light, avatar.most)
         loaded = self._loaded.get(avatar.uid)
         if loaded is None or loaded.signature != wanted:
             loaded = self._loaded[avatar.uid] = _read(avatar, wanted)
@@ -103,10 +107,11 @@ class SplatPainter:
 
 def _read(avatar: Posed, wanted: tuple[object, ...]) -> _Loaded | _Refused:
     try:
-        packed = pack(read_gaussians(avatar.name, avatar.splats, len(avatar.positions)), avatar.most)
+        gaussians = read_gaussians(avatar.name, avatar.splats, len(avatar.positions), avatar.light)
     except LikenessError as reason:
         return _Refused(wanted, reason)
-    return _Loaded(wanted, packed, data_texture(packed.texels.reshape(-1, 4)))
+    packed = pack(gaussians, avatar.most)
+    return _Loaded(wanted, packed, data_texture(packed.texels.reshape(-1, 4)), _light_buffer(gaussians.light))
 
 
 def data_texture(values: Array[np.ndarray, "M C"]) -> gpu.types.GPUTexture:
@@ -126,6 +131,13 @@ def _four_columns(positions: Array[np.ndarray, "V 3"]) -> Array[np.ndarray, "V 4
     columns = np.zeros((len(positions), 4), np.float32)
     columns[:, :3] = positions
     return columns
+
+
+def _light_buffer(light: Array[np.ndarray, "9 3"]) -> gpu.types.GPUUniformBuf:
+    """Upload the shader's `SplatLight`."""
+    rows = np.zeros((LIGHT_ROWS, 4), np.float32)
+    rows[:, :3] = light
+    return uniform_buffer(rows.ravel())
 
 
 def _matrix_bytes(avatar: Posed) -> bytes:

@@ -56,7 +56,8 @@ def in_render(scene: Scene, view_layer: ViewLayer) -> tuple[Object, ...]:
 
 def read_source(mesh: Object) -> Source:
     """Read what does not change while a render lasts. Errors: InputError `overlay.splats`."""
-    gaussians = read_gaussians(mesh.name, mesh.likeness.splats, mesh.likeness.vertex_count)
+    settings = mesh.likeness
+    gaussians = read_gaussians(mesh.name, settings.splats, settings.vertex_count, tuple(settings.light))
     return Source(mesh, gaussians, key_of(gaussians))
 
 

@@ -86,7 +86,17 @@ def _try(
 
 
 def _keep(key: str, given: Gaussians) -> KeepGaussians:
-    return KeepGaussians(0, key, given.corners, given.local_mean, given.local_basis, given.opacities, given.colors)
+    return KeepGaussians(
+        id=0,
+        key=key,
+        corners=given.corners,
+        local_mean=given.local_mean,
+        local_basis=given.local_basis,
+        opacities=given.opacities,
+        albedo=given.albedo,
+        conormals=given.conormals,
+        harmonics=given.light,
+    )
 
 
 def _ask(client: EngineClient, request: object, watch: Watch) -> object:

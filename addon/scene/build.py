@@ -67,6 +67,7 @@ def _remember(mesh: Object, splats: Object, prepared: PreparedAvatar) -> None:
     settings = mesh.likeness
     settings.splats = splats
     settings.vertex_count = len(prepared.vertices)
+    settings.light = prepared.light.ravel()
     settings.head_model = prepared.info.head_model
     settings.head_model_licence = prepared.info.head_model_licence
     settings.head_model_hash = prepared.info.head_model_hash

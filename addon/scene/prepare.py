@@ -10,8 +10,9 @@ import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, BoundGaussians, PortraitView, Rig
 from likeness.contract.levels import in_order, rest_means
+from likeness.contract.lighting import LitColors, lit_colors, turned
 
-from ..conventions import BONE_NAMES, head_to_blender, srgb_to_linear
+from ..conventions import BLENDER_FROM_HEAD, BONE_NAMES, head_to_blender, srgb_to_linear
 from .correctives import correctives
 
 Array = Annotated
@@ -61,6 +62,7 @@ class PreparedAvatar:
     bones: tuple[PreparedBone, ...]
     points: dict[str, Array[np.ndarray, "N ..."]]
     """The points' attributes by name; `position` among them."""
+    light: Array[np.ndarray, "9 3"]
     view: PortraitView
     portrait_expression: dict[str, float]
     portrait_png: bytes
@@ -80,7 +82,8 @@ def prepare(avatar: Avatar) -> PreparedAvatar:
         vertex_colors=srgb_to_linear(_vertex_colors(rig, avatar.gaussians)).astype(np.float32),
         keys=(*_control_keys(rig), *_corrective_keys(rig)),
         bones=_bones(rig),
-        points=_points(rig, avatar.gaussians),
+        points=_points(rig, avatar.gaussians, lit_colors(avatar)),
+        light=turned(avatar.lighting.harmonics, BLENDER_FROM_HEAD),
         view=avatar.view,
         portrait_expression={name: float(value) for name, value in controls},
         portrait_png=avatar.portrait_png,
@@ -136,7 +139,7 @@ def _bone(rig: Rig, index: int, reach: Array[np.ndarray, "3"]) -> PreparedBone:
     )
 
 
-def _points(rig: Rig, gaussians: BoundGaussians) -> dict[str, np.ndarray]:
+def _points(rig: Rig, gaussians: BoundGaussians, lit: LitColors) -> dict[str, np.ndarray]:
     corners = rig.faces[gaussians.triangle].astype(np.int32)
     columns = {f"local_basis_{k}": gaussians.local_basis[:, :, k] for k in range(3)}
     return {
@@ -145,7 +148,8 @@ def _points(rig: Rig, gaussians: BoundGaussians) -> dict[str, np.ndarray]:
         "local_mean": gaussians.local_mean,
         **columns,
         "opacity": gaussians.opacities,
-        "color": gaussians.colors,
+        "albedo": lit.albedo,
+        "conormal": lit.conormals,
         "part": gaussians.part.astype(np.int32),
     }
 

@@ -20,6 +20,7 @@ from scene_parts import COEFFICIENTS, add, assert_follows, evaluated, forward, l
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import BoundGaussians
+from likeness.contract.lighting import lit_colors, turned
 
 ROTATION_MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 AVATAR = lively_avatar()
@@ -147,10 +148,14 @@ def test_points_on_the_evaluated_mesh_are_the_gaussians(mesh, seed):
     np.testing.assert_allclose(turned, expected_covariances, atol=1e-5)
 
 
-def test_opacity_colour_and_part_stay_as_they_are(mesh):
+def test_opacity_light_and_part_stay_as_they_are(mesh):
     attributes, gaussians = mesh.likeness.splats.data.attributes, AVATAR.gaussians
     np.testing.assert_array_equal([each.value for each in attributes["opacity"].data], gaussians.opacities)
-    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "color"), gaussians.colors)
+    lit = lit_colors(AVATAR)
+    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "albedo"), lit.albedo)
+    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "conormal"), lit.conormals)
+    light = np.array(mesh.likeness.light).reshape(9, 3)
+    np.testing.assert_allclose(turned(light, BLENDER_FROM_HEAD.T), lit.harmonics, atol=1e-6)
     np.testing.assert_array_equal(integers(mesh.likeness.splats, "part"), gaussians.part)
 
 

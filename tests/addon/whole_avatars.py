@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 
 from likeness.contract.arkit import ARKIT_NAMES
-from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Part, PortraitView, Rig
+from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Lighting, Part, PortraitView, Rig
 from likeness.contract.avatar_file import avatar_to_bytes
 
 SPLATS = 60
@@ -29,12 +29,20 @@ def small_avatar() -> Avatar:
         colors=rng.uniform(0, 1, (SPLATS, 3)).astype(np.float32),
         part=np.zeros(SPLATS, np.int32),
     )
-    return Avatar(info, _rig(), gaussians, _view(), _png(rng, WIDTH, HEIGHT, 3), _png(rng, 8, 8, 4))
+    return Avatar(info, _rig(), gaussians, _lighting(rng), _view(), _png(rng, WIDTH, HEIGHT, 3), _png(rng, 8, 8, 4))
 
 
 def small_avatar_bytes() -> bytes:
     """Return it as a .likeness file."""
     return avatar_to_bytes(small_avatar())
+
+
+def _lighting(rng: np.random.Generator) -> Lighting:
+    harmonics = rng.normal(0, 0.1, (9, 3)).astype(np.float32)
+    harmonics[0] = 1
+    normals = rng.normal(size=(SPLATS, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return Lighting(harmonics, normals.astype(np.float32))
 
 
 def _rig() -> Rig:

@@ -90,8 +90,8 @@ def _cuda_rows(photograph: Path) -> list[Row]:
 def cuda_psnr(avatar: Avatar) -> float:
     """Return how near gsplat's picture of an avatar comes to the CPU's, 512 x 512 over black."""
     driven, camera, face = prepare_avatar(avatar), face_camera(avatar, 512, 512), portrait_expression(avatar)
-    scene = [torch.from_numpy(each) for each in (*pose_avatar(driven, face), avatar.gaussians.opacities)]
-    scene.append(torch.from_numpy(avatar.gaussians.colors))
+    posed = pose_avatar(driven, face)
+    scene = [torch.from_numpy(x) for x in (posed.means, posed.covars, avatar.gaussians.opacities, posed.colors)]
     view = [torch.from_numpy(each.astype(np.float32)) for each in (camera.T_camera_head, camera.K)]
     drawn = rasterize(*(each.cuda() for each in scene), *(each.cuda() for each in view), 512, 512).rgb.cpu().numpy()
     error = np.mean((drawn - draw_avatar(driven, camera, face).rgb) ** 2)

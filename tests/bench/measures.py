@@ -141,10 +141,10 @@ def sunken_share(skin: Float[np.ndarray, "H W"], seen: Float[np.ndarray, "H W"])
 def _draw(
     driven: DrivenAvatar, camera: Camera, expression: Expression
 ) -> tuple[Float[np.ndarray, "H W 4"], Float[np.ndarray, "H W"]]:
-    means, covars = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
+    means, covars, colors = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
     viewmat, K = (torch.from_numpy(matrix.astype(np.float32)) for matrix in (camera.T_camera_head, camera.K))
     with torch.no_grad():
-        drawn = rasterize(means, covars, driven.opacities, driven.colors, viewmat, K, camera.width, camera.height)
+        drawn = rasterize(means, covars, driven.opacities, colors, viewmat, K, camera.width, camera.height)
     return torch.cat([drawn.rgb, drawn.alpha[..., None]], -1).numpy(), drawn.depth.numpy()
 
 

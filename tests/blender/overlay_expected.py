@@ -12,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from factories import make_avatar
 from likeness.binding.affine import pose_reference
+from likeness.binding.relight import relight_reference
 from likeness.contract.avatar import Avatar, BoundGaussians
+from likeness.contract.lighting import LitColors, lit_colors
 from likeness.rendering.api import rasterize
 
 TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
@@ -29,7 +31,7 @@ def arrays_of(avatar: Avatar) -> dict[str, np.ndarray]:
 
     On the scaffold's few large ones many Gaussians lie in one plane, so that rounding decides their order.
     """
-    rig, bound = avatar.rig, avatar.gaussians
+    rig, bound, lit = avatar.rig, avatar.gaussians, lit_colors(avatar)
     points = rig.v_neutral
     edges = points[rig.faces[:, 1:]] - points[rig.faces[:, :1]]
     area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
@@ -41,7 +43,9 @@ def arrays_of(avatar: Avatar) -> dict[str, np.ndarray]:
         "local_mean": bound.local_mean[kept],
         "local_basis": bound.local_basis[kept],
         "opacity": bound.opacities[kept],
-        "color": bound.colors[kept],
+        "albedo": lit.albedo[kept],
+        "conormal": lit.conormals[kept],
+        "harmonics": lit.harmonics,
         "shape": 5 * rig.shapedirs[:, :, 0],
     }
 
@@ -54,14 +58,16 @@ def expected(
     corners = arrays["triangle_corners"].astype(np.int32)
     bound = BoundGaussians(
         np.arange(count, dtype=np.int32), arrays["local_mean"], arrays["local_basis"], arrays["opacity"],
-        arrays["color"], np.zeros(count, np.int32),
+        arrays["albedo"], np.zeros(count, np.int32),
     )  # fmt: skip
+    lit = LitColors(arrays["albedo"], arrays["conormal"], arrays["harmonics"])
+    colors = relight_reference(lit, bound.triangle, arrays["vertices"], corners)
     means, covariances = pose_reference(bound, arrays["vertices"] @ TO_BLENDER.T, corners)
     linear = matrix_world[:3, :3]
     means, covariances = means @ linear.T + matrix_world[:3, 3], linear @ covariances @ linear.T
     camera = np.diag([1.0, -1.0, -1.0, 1.0]) @ view
     drawn = rasterize(
-        *(_tensor(values) for values in (means, covariances, arrays["opacity"], arrays["color"], camera)),
+        *(_tensor(values) for values in (means, covariances, arrays["opacity"], colors, camera)),
         _tensor(pinhole(window, size)), *size,
     )  # fmt: skip
     return torch.cat([drawn.rgb, drawn.alpha[..., None]], -1).numpy()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from factories import change, make_avatar, png_bytes
 from likeness.contract.avatar_file import avatar_from_bytes, avatar_to_bytes, read_avatar, write_avatar
 from likeness.contract.errors import InputError
+from likeness.contract.lighting import unlit
 from likeness.contract.safe_npz import read_npz, read_zip, write_npz, write_zip
 
 NOWHERE = Path("face.likeness")
@@ -92,6 +93,17 @@ def test_unknown_fields_of_a_later_revision_are_ignored(data, avatar):
     assert_same(avatar, avatar_from_bytes(with_entry(later, "notes.txt", b"hello"), NOWHERE))
 
 
+def test_a_file_from_before_avatars_had_a_light_is_unlit(data, avatar):
+    entries = read_zip(data, max_total_bytes=1 << 24)
+    description = json.loads(entries["avatar.json"])
+    del description["lighting"]
+    arrays = read_npz(entries["arrays.npz"], max_total_bytes=1 << 24)
+    older = {name: array for name, array in arrays.items() if not name.startswith("lighting.")}
+    entries |= {"avatar.json": json.dumps(description).encode(), "arrays.npz": write_npz(older)}
+    read = avatar_from_bytes(write_zip(entries, compress=False), NOWHERE)
+    assert_same(read, replace(avatar, lighting=unlit(len(avatar.gaussians.triangle))))
+
+
 @pytest.mark.parametrize("name", ["avatar.json", "arrays.npz", "portrait.png", "thumbnail.png"])
 def test_a_missing_entry_is_named(data, name):
     entries = read_zip(data)
@@ -160,6 +172,9 @@ def test_any_other_json_is_refused(data, text):
         ("gaussians", "local_mean", -1e30),
         ("gaussians", "local_basis", 1e30),
         ("gaussians", "local_basis", -np.inf),
+        ("lighting", "harmonics", np.nan),
+        ("lighting", "harmonics", 1e30),
+        ("lighting", "normals", 2),
         ("view", "K", 0),
         ("view", "T_camera_head", 2),
         ("view", "controls", np.nan),
@@ -173,7 +188,7 @@ def test_impossible_numbers_are_refused(avatar, data, group, name, value):
         avatar_to_bytes(change(avatar, group, **{name: array}))
 
 
-@pytest.mark.parametrize("group", ["rig", "gaussians", "view"])
+@pytest.mark.parametrize("group", ["rig", "gaussians", "lighting", "view"])
 def test_arrays_of_other_shapes_and_types_are_refused(avatar, data, group):
     owner = getattr(avatar, group)
     for field in fields(owner):

@@ -13,9 +13,11 @@ from jaxtyping import Float
 
 from likeness.avatar.pictures import to_rgba
 from likeness.binding.affine import pose
+from likeness.binding.relight import relight
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import Avatar, Rig
 from likeness.contract.errors import UsageError
+from likeness.contract.lighting import LitColors, lit_colors
 from likeness.geometry.cameras import Camera
 from likeness.head.model import PreparedHead, forward, prepare_rig
 from likeness.rendering.api import Rendering, rasterize
@@ -42,7 +44,15 @@ class DrivenAvatar:
     avatar: Avatar
     head: PreparedHead
     opacities: torch.Tensor
-    colors: torch.Tensor
+    colors: LitColors
+
+
+class Posed(NamedTuple):
+    """An avatar's Gaussians in one frame, float32; head space, metres, sRGB."""
+
+    means: Float[np.ndarray, "N 3"]
+    covars: Float[np.ndarray, "N 3 3"]
+    colors: Float[np.ndarray, "N 3"]
 
 
 def prepare_avatar(avatar: Avatar) -> DrivenAvatar:
@@ -52,7 +62,7 @@ def prepare_avatar(avatar: Avatar) -> DrivenAvatar:
         avatar=avatar,
         head=prepare_rig(avatar.rig),
         opacities=torch.from_numpy(gaussians.opacities),
-        colors=torch.from_numpy(gaussians.colors),
+        colors=lit_colors(avatar),
     )
 
 
@@ -74,21 +84,20 @@ def with_controls(rig: Rig, expression: Expression, values: Mapping[str, float])
     return expression._replace(controls=controls)
 
 
-def pose_avatar(
-    driven: DrivenAvatar, expression: Expression
-) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
-    """Return the posed Gaussians' means and covariances, head space, metres."""
+def pose_avatar(driven: DrivenAvatar, expression: Expression) -> Posed:
+    """Pose the Gaussians; skin that turns takes the light that falls on it there."""
     vertices = forward(driven.head, expression.controls, expression.pose) + expression.translation
-    return pose(driven.avatar.gaussians, vertices, driven.avatar.rig.faces)
+    gaussians, faces = driven.avatar.gaussians, driven.avatar.rig.faces
+    return Posed(*pose(gaussians, vertices, faces), relight(driven.colors, gaussians.triangle, vertices, faces))
 
 
 def draw_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Rendering[np.ndarray]:
     """Draw the avatar over black; colours sRGB 0..1."""
-    means, covars = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
+    means, covars, colors = (torch.from_numpy(array) for array in pose_avatar(driven, expression))
     viewmat, K = (torch.from_numpy(matrix.astype(np.float32)) for matrix in (camera.T_camera_head, camera.K))
     size = camera.width, camera.height
     with torch.no_grad():
-        drawn = rasterize(means, covars, driven.opacities, driven.colors, viewmat, K, *size, lens=camera.lens)
+        drawn = rasterize(means, covars, driven.opacities, colors, viewmat, K, *size, lens=camera.lens)
     return Rendering(drawn.rgb.numpy(), drawn.alpha.numpy(), drawn.depth.numpy())
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from likeness.avatar.animate import portrait_expression, prepare_avatar, render_avatar
 from likeness.avatar.importance import by_importance
 from likeness.avatar.pictures import encode_png, to_straight_uint8
+from likeness.avatar.portrait_light import with_lighting
 from likeness.avatar.views import face_camera
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, PortraitView
+from likeness.contract.lighting import unlit
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.assets import HeadAssets
 from likeness.head.flame import load_flame
@@ -79,11 +81,12 @@ def create_avatar(
         info=_info(assets, portrait, quality=quality, seed=seed),
         rig=rig,
         gaussians=gaussians,
+        lighting=unlit(len(gaussians.triangle)),
         view=_portrait_view(portrait, fit),
         portrait_png=encode_png(photograph.rgb),
         thumbnail_png=b"",
     )
-    avatar = by_importance(avatar, device)
+    avatar = with_lighting(by_importance(avatar, device))
     return replace(avatar, thumbnail_png=_thumbnail(avatar)), warnings
 
 

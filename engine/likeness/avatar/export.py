@@ -16,9 +16,8 @@ from likeness.head.model import rig_vertices
 
 def export_ply(path: Path, avatar: Avatar, expression: Expression) -> None:
     """Write the posed Gaussians as a standard 3DGS .ply. Errors: InputError `output.*`."""
-    means, covars = pose_avatar(prepare_avatar(avatar), expression)
-    gaussians = avatar.gaussians
-    write_ply(path, from_covars(means, covars, gaussians.opacities, gaussians.colors))
+    posed = pose_avatar(prepare_avatar(avatar), expression)
+    write_ply(path, from_covars(posed.means, posed.covars, avatar.gaussians.opacities, posed.colors))
 
 
 def export_obj(path: Path, avatar: Avatar, expression: Expression) -> None:

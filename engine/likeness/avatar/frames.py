@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from likeness.avatar.animate import Posed
 from likeness.binding.affine import pose, transform
+from likeness.binding.relight import relight
 from likeness.contract.avatar import BoundGaussians
+from likeness.contract.lighting import LitColors
 from likeness.geometry.cameras import Camera
 from likeness.rendering.api import Rendering, render, render_part
 
@@ -23,6 +26,8 @@ class Body:
 
     gaussians: BoundGaussians
     """`triangle` counts the rows of `triangles`."""
+    colors: LitColors
+    """Take the place of the Gaussians' own; the light is in the avatar's own space."""
     triangles: Int[np.ndarray, "F 3"]
     vertices: Float[np.ndarray, "V 3"]
     """In the avatar's own space."""
@@ -46,14 +51,14 @@ def render_bodies_part(bodies: Sequence[Body], camera: Camera) -> tuple[Renderin
 def _in_world(bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the means, covariances, opacities and colours of all bodies."""
     posed = [_pose_in_world(body) for body in bodies]
-    means = np.concatenate([np.zeros((0, 3), np.float32), *(mean for mean, _ in posed)])
-    covars = np.concatenate([np.zeros((0, 3, 3), np.float32), *(covar for _, covar in posed)])
+    means = np.concatenate([np.zeros((0, 3), np.float32), *(each.means for each in posed)])
+    covars = np.concatenate([np.zeros((0, 3, 3), np.float32), *(each.covars for each in posed)])
     opacities = np.concatenate([np.zeros(0, np.float32), *(body.gaussians.opacities for body in bodies)])
-    colors = np.concatenate([np.zeros((0, 3), np.float32), *(body.gaussians.colors for body in bodies)])
+    colors = np.concatenate([np.zeros((0, 3), np.float32), *(each.colors for each in posed)])
     return means, covars, opacities, colors
 
 
-def _pose_in_world(body: Body) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3 3"]]:
+def _pose_in_world(body: Body) -> Posed:
     means, covars = pose(body.gaussians, body.vertices, body.triangles)
     transform(means, covars, body.T_world_body)
-    return means, covars
+    return Posed(means, covars, relight(body.colors, body.gaussians.triangle, body.vertices, body.triangles))

@@ -29,7 +29,7 @@ def head_patch(avatar: Avatar) -> HeadPatch:
     K = np.diag([scale, scale, 1.0]) @ view.K
     camera = Camera(K, view.T_camera_head.astype(np.float64), int(view.width * scale), int(view.height * scale))
     driven, expression = prepare_avatar(avatar), portrait_expression(avatar)
-    drawn, (means, _) = draw_avatar(driven, camera, expression), pose_avatar(driven, expression)
+    drawn, means = draw_avatar(driven, camera, expression), pose_avatar(driven, expression).means
     pixels, depth = camera.project(means.astype(np.float64))
     column, row = np.clip(pixels.astype(int), 0, [camera.width - 1, camera.height - 1]).T
     inside = ((pixels > 1) & (pixels < [camera.width - 2, camera.height - 2])).all(1)

@@ -63,7 +63,7 @@ def contributions(driven: DrivenAvatar, device: str = "cpu") -> Float[np.ndarray
     rest = neutral(avatar)
     total = torch.zeros(len(avatar.gaussians.triangle), device=device)
     for face, views in ((rest, VIEWS), (_moving(avatar, rest), MOVING_VIEWS)):
-        means, covars = (torch.from_numpy(array).to(device) for array in pose_avatar(driven, face))
+        means, covars = (torch.from_numpy(array).to(device) for array in pose_avatar(driven, face)[:2])
         for direction, weight in views:
             camera = orbit_camera(avatar, *direction, SIZE, SIZE) if direction else face_camera(avatar, SIZE, SIZE)
             viewmat, K = (torch.tensor(m, dtype=torch.float32, device=device) for m in (camera.T_camera_head, camera.K))

@@ -73,6 +73,17 @@ class BoundGaussians:
 
 
 @dataclass(frozen=True)
+class Lighting:
+    """The light that the portrait was taken in, and how each Gaussian faced it; `contract.lighting` says what for."""
+
+    harmonics: Array[np.ndarray, "9 3"]
+    """Irradiance in head space by spherical harmonics of the normal (`contract.lighting.basis`), linear RGB; 1 for the
+    first of each channel."""
+    normals: Array[np.ndarray, "N 3"]
+    """Of each Gaussian's surface in the portrait's expression, unit, head space; zero for one that stays as it is."""
+
+
+@dataclass(frozen=True)
 class PortraitView:
     """The photograph's own camera (OpenCV: x right, y down, z forward) and what the face did in it."""
 
@@ -107,6 +118,7 @@ class Avatar:
     info: AvatarInfo
     rig: Rig
     gaussians: BoundGaussians
+    lighting: Lighting
     view: PortraitView
     portrait_png: bytes
     """The photograph, upright: a PNG of 8-bit sRGB, as large as the view says."""

@@ -18,9 +18,10 @@ from typing import get_type_hints
 import numpy as np
 
 from likeness.contract.atomic import atomic_write
-from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, PortraitView, Rig
+from likeness.contract.avatar import Avatar, AvatarInfo, BoundGaussians, Lighting, PortraitView, Rig
 from likeness.contract.avatar_rules import check_avatar
 from likeness.contract.errors import InputError
+from likeness.contract.lighting import unlit
 from likeness.contract.safe_npz import read_npz, read_zip, write_npz, write_zip
 
 FORMAT = "likeness-avatar"
@@ -28,7 +29,7 @@ SCHEMA_VERSION = 1
 ENTRIES = ("avatar.json", "arrays.npz", "portrait.png", "thumbnail.png")
 MAX_FILE_BYTES = 1 << 30
 MAX_ARRAY_BYTES = 1 << 29
-GROUPS = {"rig": Rig, "gaussians": BoundGaussians, "view": PortraitView}
+GROUPS = {"rig": Rig, "gaussians": BoundGaussians, "lighting": Lighting, "view": PortraitView}
 
 
 def write_avatar(path: Path, avatar: Avatar) -> None:
@@ -91,15 +92,15 @@ def avatar_from_bytes(data: bytes, path: Path) -> Avatar:
 
 
 def _assemble(description: dict, arrays: dict[str, np.ndarray], entries: dict[str, bytes]) -> Avatar:
-    groups = {}
+    groups = {"lighting": unlit(len(_array(arrays, "gaussians.triangle")))}
     for group, cls in GROUPS.items():
+        if group in groups and group not in description:
+            continue  # a file from before avatars had a light
         values = _json_object(description, group)
         names = [name for owner, name in _array_fields() if owner == group]
         groups[group] = _build(cls, values | {name: _array(arrays, f"{group}.{name}") for name in names})
     info = _build(AvatarInfo, description)
-    return Avatar(
-        info=info, portrait_png=entries["portrait.png"], thumbnail_png=entries["thumbnail.png"], **groups
-    )
+    return Avatar(info=info, portrait_png=entries["portrait.png"], thumbnail_png=entries["thumbnail.png"], **groups)
 
 
 def _build(cls: type, values: dict) -> object:

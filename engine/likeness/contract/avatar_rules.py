@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import numpy as np
 
-from likeness.contract.avatar import JOINT_NAMES, Avatar, BoundGaussians, Part, PortraitView, Rig
+from likeness.contract.avatar import JOINT_NAMES, Avatar, BoundGaussians, Lighting, Part, PortraitView, Rig
 
 INTEGER_ARRAYS = {"faces", "faces_uv", "face_part", "triangle", "part"}
 MAX_PICTURE_SIDE = 1 << 16
@@ -25,16 +25,17 @@ def check_avatar(avatar: Avatar) -> None:
     _check_counts(avatar.rig, avatar.view)
     sizes = {"J": len(JOINT_NAMES), "P": 9 * (len(JOINT_NAMES) - 1), "E": len(avatar.rig.control_names)}
     sizes["head_triangles"] = avatar.rig.head_triangles
-    for owner in (avatar.rig, avatar.gaussians, avatar.view):
+    for owner in (avatar.rig, avatar.gaussians, avatar.lighting, avatar.view):
         _check_arrays(owner, sizes)
     _check_rig(avatar.rig)
     _check_gaussians(avatar.gaussians, len(avatar.rig.faces))
+    _check_lighting(avatar.lighting)
     _check_view(avatar.view)
     _check_png("portrait.png", avatar.portrait_png, channels=3, size=(avatar.view.width, avatar.view.height))
     _check_png("thumbnail.png", avatar.thumbnail_png, channels=4, size=None)
 
 
-def _check_arrays(owner: Rig | BoundGaussians | PortraitView, sizes: dict[str, int]) -> None:
+def _check_arrays(owner: Rig | BoundGaussians | Lighting | PortraitView, sizes: dict[str, int]) -> None:
     """Check types, finite values and the shapes that stand in the dataclass; named sizes must agree throughout."""
     hints = get_type_hints(type(owner), include_extras=True)
     for field in fields(owner):
@@ -96,6 +97,12 @@ def _check_gaussians(gaussians: BoundGaussians, triangles: int) -> None:
     _require(_within(gaussians.colors, MAX_COLOR), "colors are beyond any light")
     for name in ("local_mean", "local_basis"):
         _require(_within(getattr(gaussians, name), MAX_LOCAL), f"{name} lies too far from its triangle")
+
+
+def _check_lighting(lighting: Lighting) -> None:
+    _require(_within(lighting.harmonics, MAX_COLOR), "harmonics are beyond any light")
+    length = np.linalg.norm(lighting.normals, axis=1)
+    _require(bool(np.all((length < 1e-6) | (np.abs(length - 1) < 1e-3))), "normals are not unit vectors")
 
 
 def _check_view(view: PortraitView) -> None:

@@ -36,9 +36,9 @@ def level(avatar: Avatar, count: int) -> Avatar:
     if count >= len(avatar.gaussians.triangle):
         return avatar
     factor = widening(rest_means(avatar.rig, avatar.gaussians), count)
-    kept = taken(avatar.gaussians, np.arange(len(factor)))
-    basis = kept.local_basis * np.sqrt(factor)[:, None, None]
-    return replace(avatar, gaussians=replace(kept, local_basis=basis.astype(np.float32)))
+    kept = _taken(avatar, np.arange(len(factor)))
+    basis = kept.gaussians.local_basis * np.sqrt(factor)[:, None, None]
+    return replace(kept, gaussians=replace(kept.gaussians, local_basis=basis.astype(np.float32)))
 
 
 def in_order(avatar: Avatar) -> Avatar:
@@ -52,7 +52,7 @@ def in_order(avatar: Avatar) -> Avatar:
 def ordered(avatar: Avatar, order: Array[np.ndarray, "N"]) -> Avatar:
     """Return the avatar with its Gaussians in this order, and saying so."""
     info = replace(avatar.info, settings=avatar.info.settings | dict([ORDER]))
-    return replace(avatar, info=info, gaussians=taken(avatar.gaussians, order))
+    return replace(_taken(avatar, order), info=info)
 
 
 def coverage_order(points: Array[np.ndarray, "N 3"], weights: Array[np.ndarray, "N"]) -> Array[np.ndarray, "N"]:
@@ -88,10 +88,12 @@ def rest_means(rig: Rig, gaussians: BoundGaussians) -> Array[np.ndarray, "N 3"]:
     return a + np.einsum("nij,nj->ni", frame, gaussians.local_mean)
 
 
-def taken(gaussians: BoundGaussians, rows: Array[np.ndarray, "M"]) -> BoundGaussians:
-    """Return these rows of the Gaussians."""
+def _taken(avatar: Avatar, rows: Array[np.ndarray, "M"]) -> Avatar:
+    """Return the avatar with these of its Gaussians."""
     names = BoundGaussians.__dataclass_fields__
-    return BoundGaussians(**{name: np.ascontiguousarray(getattr(gaussians, name)[rows]) for name in names})
+    gaussians = {name: np.ascontiguousarray(getattr(avatar.gaussians, name)[rows]) for name in names}
+    lighting = replace(avatar.lighting, normals=np.ascontiguousarray(avatar.lighting.normals[rows]))
+    return replace(avatar, gaussians=BoundGaussians(**gaussians), lighting=lighting)
 
 
 def along_curve(points: Array[np.ndarray, "N 3"]) -> Array[np.ndarray, "N"]:

@@ -17,7 +17,7 @@ import numpy as np
 
 Array = Annotated
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Raised by every change after which an older program would misunderstand."""
 
 
@@ -86,8 +86,11 @@ class KeepGaussians:
     local_mean: Array[np.ndarray, "N 3"]
     local_basis: Array[np.ndarray, "N 3 3"]
     opacities: Array[np.ndarray, "N"]
-    colors: Array[np.ndarray, "N 3"]
-    """sRGB; what the others mean says `contract.avatar.BoundGaussians`; all float32."""
+    albedo: Array[np.ndarray, "N 3"]
+    conormals: Array[np.ndarray, "N 3"]
+    harmonics: Array[np.ndarray, "9 3"]
+    """In the space of the vertices. `contract.lighting.LitColors` says what these three mean, `contract.avatar.
+    BoundGaussians` the others; all float32."""
 
 
 @dataclass(frozen=True)

@@ -58,11 +58,13 @@ def body(key: str, vertices: Array[np.ndarray, "V 3"], T_world_body: Array[np.nd
     """Return the avatar whose Gaussians are kept under a key, posed. Errors: UsageError `frame.unknown`, `.request`."""
     from likeness.avatar.frames import Body
     from likeness.contract.avatar import BoundGaussians
+    from likeness.contract.lighting import LitColors
 
     kept = _find(key, len(vertices))
     index = np.arange(len(kept.corners), dtype=np.int32)
-    bound = BoundGaussians(index, kept.local_mean, kept.local_basis, kept.opacities, kept.colors, np.zeros_like(index))
-    return Body(bound, kept.corners, vertices, T_world_body)
+    bound = BoundGaussians(index, kept.local_mean, kept.local_basis, kept.opacities, kept.albedo, np.zeros_like(index))
+    colors = LitColors(kept.albedo, kept.conormals, kept.harmonics)
+    return Body(bound, colors, kept.corners, vertices, T_world_body)
 
 
 def parts(vertices: Array[np.ndarray, "V 3"], counts: Sequence[int]) -> list[Array[np.ndarray, "v 3"]]:
@@ -103,7 +105,9 @@ def _check_gaussians(request: KeepGaussians) -> None:
         "local_mean": (count, 3),
         "local_basis": (count, 3, 3),
         "opacities": (count,),
-        "colors": (count, 3),
+        "albedo": (count, 3),
+        "conormals": (count, 3),
+        "harmonics": (9, 3),
     }
     for name, shape in shapes.items():
         array, dtype = getattr(request, name), np.int32 if name == "corners" else np.float32

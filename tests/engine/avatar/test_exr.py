@@ -180,8 +180,8 @@ def test_depth_is_the_renders(driven, tmp_path):
     camera, rest = orbit_camera(driven.avatar, 30, 10, 57, 43), neutral(driven.avatar)
     drawn = draw_avatar(driven, camera, rest)
     _, channels = by_openexr(encode_exr(drawn, camera), tmp_path)
-    bound = driven.avatar.gaussians
-    picture = render(camera, *pose_avatar(driven, rest), bound.opacities, bound.colors)
+    posed = pose_avatar(driven, rest)
+    picture = render(camera, posed.means, posed.covars, driven.avatar.gaussians.opacities, posed.colors)
     seen = picture.alpha > 0
     assert 0.1 < seen.mean() < 0.9
     np.testing.assert_allclose(channels["Z"][seen], picture.depth[seen], rtol=1e-4)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from factories import make_avatar
 from likeness.avatar.animate import neutral, pose_avatar, prepare_avatar
 from likeness.avatar.frames import Body, render_bodies, render_bodies_part
+from likeness.contract.lighting import lit_colors
 from likeness.geometry.cameras import look_at_face
 from likeness.rendering.api import render
 
@@ -21,13 +22,13 @@ CAMERA = look_at_face(1.0, 400.0, 96, 80)
 def _body(matrix: np.ndarray | None = None, **options: int) -> Body:
     avatar = make_avatar(**options)
     matrix = np.eye(4) if matrix is None else matrix
-    return Body(avatar.gaussians, avatar.rig.faces, avatar.rig.v_neutral, matrix)
+    return Body(avatar.gaussians, lit_colors(avatar), avatar.rig.faces, avatar.rig.v_neutral, matrix)
 
 
 def _gaussians(body: Body) -> tuple[np.ndarray, ...]:
     avatar = replace(make_avatar(gaussians=len(body.gaussians.triangle)), gaussians=body.gaussians)
-    means, covars = pose_avatar(prepare_avatar(avatar), neutral(avatar))
-    return means, covars, body.gaussians.opacities, body.gaussians.colors
+    posed = pose_avatar(prepare_avatar(avatar), neutral(avatar))
+    return posed.means, posed.covars, body.gaussians.opacities, posed.colors
 
 
 def test_a_body_alone_is_the_avatar():
@@ -54,7 +55,7 @@ def test_bodies_hide_each_other_gaussian_by_gaussian():
     """Two halves of one avatar, put together again, are the avatar, whichever comes first."""
     whole = _body(gaussians=400)
     pick = np.arange(400) % 2 == 0
-    halves = [replace(whole, gaussians=_some(whole.gaussians, chosen)) for chosen in (pick, ~pick)]
+    halves = [_some(whole, chosen) for chosen in (pick, ~pick)]
     expected = render_bodies([whole], CAMERA).rgb
     assert np.abs(render_bodies(halves[:1], CAMERA).rgb - expected).max() > 0.05
     for order in (halves, halves[::-1]):
@@ -81,6 +82,8 @@ def test_the_part_that_is_drawn_is_all_that_is_seen(place):
         assert np.array_equal(pasted, getattr(whole, name))
 
 
-def _some(gaussians, chosen):
-    arrays = {name: getattr(gaussians, name)[chosen] for name in gaussians.__dataclass_fields__}
-    return type(gaussians)(**arrays)
+def _some(body, chosen):
+    fields = body.gaussians.__dataclass_fields__
+    gaussians = type(body.gaussians)(**{name: getattr(body.gaussians, name)[chosen] for name in fields})
+    lit = replace(body.colors, albedo=body.colors.albedo[chosen], conormals=body.colors.conormals[chosen])
+    return replace(body, gaussians=gaussians, colors=lit)

@@ -10,6 +10,7 @@ import pytest
 from factories import make_avatar
 from likeness.avatar.animate import Expression, pose_avatar, prepare_avatar
 from likeness.contract.errors import UsageError
+from likeness.contract.lighting import lit_colors
 from likeness.contract.messages import KeepGaussians, RenderFrame
 from likeness.contract.progress import SilentProgress
 from likeness.geometry.cameras import look_at_face
@@ -25,7 +26,8 @@ SILENT = SilentProgress()
 def gaussians(**changed: object) -> KeepGaussians:
     bound = AVATAR.gaussians
     corners = AVATAR.rig.faces[bound.triangle].astype(np.int32)
-    kept = KeepGaussians(1, "ada", corners, bound.local_mean, bound.local_basis, bound.opacities, bound.colors)
+    lit = vars(lit_colors(AVATAR))
+    kept = KeepGaussians(1, "ada", corners, bound.local_mean, bound.local_basis, bound.opacities, **lit)
     return replace(kept, **changed)
 
 
@@ -49,7 +51,8 @@ def test_a_frame_is_the_avatars_picture_in_that_pose():
     vertices = forward(driven.head, expression.controls, expression.pose)
     frames.keep(gaussians(), SILENT)
     answer = frames.render_frame(frame(vertices.astype(np.float32)), SILENT)
-    drawn = render(CAMERA, *pose_avatar(driven, expression), AVATAR.gaussians.opacities, AVATAR.gaussians.colors)
+    posed = pose_avatar(driven, expression)
+    drawn = render(CAMERA, posed.means, posed.covars, AVATAR.gaussians.opacities, posed.colors)
     np.testing.assert_allclose(answer.rgba[..., :3], drawn.rgb, atol=1e-5)
     np.testing.assert_allclose(answer.rgba[..., 3], drawn.alpha, atol=1e-5)
     np.testing.assert_allclose(answer.depth, drawn.depth, atol=1e-5)
@@ -83,7 +86,9 @@ def test_a_frame_that_does_not_fit_is_refused(changed):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"colors": np.zeros((2, 3), np.float32)},
+        {"albedo": np.zeros((2, 3), np.float32)},
+        {"conormals": np.zeros((2, 3), np.float32)},
+        {"harmonics": np.zeros((3, 9), np.float32)},
         {"opacities": np.zeros(300)},
         {"local_mean": np.full((300, 3), np.inf, np.float32)},
         {"corners": np.full((300, 3), -1, np.int32)},

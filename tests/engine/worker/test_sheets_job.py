@@ -14,6 +14,7 @@ from likeness.avatar.frames import Body, render_bodies
 from likeness.avatar.page import CELL_COLOR, TITLE_HEADER, Layout
 from likeness.avatar.pictures import over, plain_background, to_rgba
 from likeness.contract.errors import LikenessError
+from likeness.contract.lighting import lit_colors
 from likeness.contract.messages import DrawSheet
 from likeness.contract.progress import Cancelled, SilentProgress
 from likeness.geometry.cameras import Camera, look_at_face
@@ -62,7 +63,7 @@ def test_every_cell_is_its_avatars_picture_from_its_camera(beneath):
     bound = AVATAR.gaussians
     for row, column in np.ndindex(2, 2):
         left, top = layout.corner(row, column)
-        body = Body(bound, AVATAR.rig.faces, (REST, WIDE)[column], matrices()[row, column])
+        body = Body(bound, lit_colors(AVATAR), AVATAR.rig.faces, (REST, WIDE)[column], matrices()[row, column])
         wanted = over(
             to_rgba(render_bodies([body], Camera(CAMERA.K, np.eye(4), WIDTH, HEIGHT))), plain_background(CELL_COLOR)
         )
