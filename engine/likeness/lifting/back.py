@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors, blur_inside
 from likeness.lifting.hair_paint import SOLID, HairPaint
 from likeness.lifting.parsing import Material
+from likeness.lifting.places import Places
 from likeness.lifting.sampling import (
     REACH,
     SURFACE_SIGMA,
@@ -20,45 +19,44 @@ from likeness.lifting.sampling import (
     make_layer,
     posed_samples,
     sample_triangles,
-    surface_points,
 )
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.types import Layer, Scene, keep
 from likeness.lifting.visibility import Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import Volume
 
-GROUND_SPACING, STRAND_SPACING = 0.0052, 0.0031
+GROUND_SPACING, STRAND_SPACING = 0.0052, 0.0024
 """Of the closed ground's and the strands' samples at least, metres."""
+BACK_INSET = 0.003
+"""How far the ground lies under the back's strands, metres."""
+HIDING = 2.0
+"""Standard deviations of a disc that the front's pixels hide."""
 GROUND_BUDGET, STRAND_BUDGET = 5_000, 11_000
 """About how many of each there may be; on much hair they stand further apart and are larger."""
-INSET, BACK_INSET = 0.003, 0.003
-"""How far ground and strands lie at least behind the lifted front along the line of sight, and how far the ground lies
-under the back's strands; metres."""
-HIDING, LEAST_FACING = 2.0, 0.3
-"""Standard deviations of a disc that the front's pixels hide; cosine with the view from which on they need not."""
 GROUND_DARKNESS = 0.8
 """Brightness between the strands as a share of theirs."""
-STRAND = (0.0014, 0.0052)
+STRAND = (0.0011, 0.0044)
 """Standard deviations across and along a strand of straight hair, metres."""
-ROUND = 0.0021
+ROUND = 0.0016
 """Standard deviation of what shows no direction: curls, fur, knitwear; metres."""
 STRAIGHT = (0.25, 0.6)
 """The texture's strandedness from which samples begin to be strands, and at which they are straight."""
 STRAND_REACH = 2.5
 """How far strands stay inside the outline, in their standard deviations across."""
+REFLECTED = 1.4
+"""Length of a strand that reflects the seen hair, in its widths: the picture's own strands shall show."""
 WAVE = 0.2
 """Standard deviation of a strand's direction, radians."""
 SHADE = 0.06
 """Standard deviation of a strand's brightness."""
 RIM_FACING = 0.6
 """Cosine with the view under which the front has strands of its own beside its pixels."""
+RIM_MARGIN = 0.15
+"""How much more than that a triangle may face the camera whose smooth normals face it less."""
 FEATHER = 0.0035
 """Standard deviation of the strands' ends along the hairline, metres."""
 GAP_MARGIN = 2
 """Pixels around gaps between strands that the front's ground leaves open too."""
-ON_SKULL, OFF_SKIN = 0.01, 0.015
-"""Distance from the skull with its hair up to which the hairline says where hair ends; distance from bare skin up to
-which no loose hair hangs; metres."""
 SCALP_SPACING, SCALP_INSET, HAIRLINE_INSET = 0.005, 0.003, 0.0005
 """Of the skull under the hair: spacing, depth under the scalp, and depth at the hairline, metres."""
 SPARSE = 0.012
@@ -76,72 +74,11 @@ def lift_back(
     return layers if paint.bald else [*layers, _strands(scene, view, volume, paint, rng)]
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Samples of the volume's surface that belong to the head."""
-
-    points: Float[np.ndarray, "N 3"]
-    normals: Float[np.ndarray, "N 3"]
-    chart: Float[np.ndarray, "N 2"]
-    spacing: Float[np.ndarray, "N"]
-    front: Bool[np.ndarray, "N"]
-    facing: Float[np.ndarray, "N"]
-    row: Int[np.ndarray, "N"]
-    column: Int[np.ndarray, "N"]
-    within: Float[np.ndarray, "N"]
-    """Distance inside the hairline, metres; large where no skin is near."""
-
-    @classmethod
-    def of(cls, scene: Scene, volume: Volume, spacing: float, budget: int, rng: np.random.Generator) -> _Places:
-        spacing = max(spacing, float(np.sqrt(_head_area(scene, volume) / budget)))
-        samples = sample_triangles(volume.vertices, volume.faces, np.full(len(volume.faces), spacing), rng)
-        points, normals = posed_samples(samples, volume.vertices, volume.faces)
-        row, column = pixel_of(scene.camera.project(points)[0], len(volume.torso))
-        away = points - scene.camera.center
-        facing = -(normals * away).sum(1) / np.linalg.norm(away, axis=1)
-        front = volume.is_front[samples.triangle]
-        # Over the skull hair ends at the hairline, off the skull at its hem.
-        on_skull = volume.shell.query(points)[0] < ON_SKULL
-        near_skin = volume.hairline.skin.query(points)[0] < OFF_SKIN
-        over_hem = volume.hanging[row, column]
-        within = np.where(on_skull, volume.hairline.inside(points), np.where(near_skin, -1.0, over_hem))
-        places = cls(
-            points,
-            normals,
-            surface_points(samples, volume.chart, volume.faces),
-            samples.spacing,
-            front,
-            facing,
-            row,
-            column,
-            np.where(front, 1.0, within),
-        )
-        return places.where(~volume.torso[row, column] | ~front & (volume.hanging[row, column] > 0))
-
-    def where(self, mask: Bool[np.ndarray, "N"]) -> _Places:
-        return _Places(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
-
-    def behind(self, scene: Scene, volume: Volume) -> Float[np.ndarray, "N"]:
-        """Metres behind the outline's plane."""
-        return scene.camera.project(self.points)[1] - volume.middle[self.row, self.column]
-
-    def hidden(self, scene: Scene, reach: float) -> Float[np.ndarray, "N 3"]:
-        """Move discs of some reach back along the lines of sight, until nothing of them is before the front's pixels.
-
-        In the portrait's view nothing changes its place. Where the front falls off steeply, a disc of its own depth
-        would hide deeper pixels beside it, for Gaussians are drawn in the order of their middles.
-        """
-        facing = np.clip(self.facing, LEAST_FACING, 1)
-        distance = INSET + reach * np.sqrt(1 - facing**2) / facing
-        away = self.points - scene.camera.center
-        return self.points + away * (distance / np.linalg.norm(away, axis=1))[:, None]
-
-
 def _ground(
     scene: Scene, view: Visibility, volume: Volume, colors: SkinColors, paint: HairPaint, rng: np.random.Generator
 ) -> Layer:
     """Close the volume under the front's pixels, which stand apart seen from the side, and under the back's strands."""
-    places = _Places.of(scene, volume, GROUND_SPACING, GROUND_BUDGET, rng)
+    places = Places.of(scene, volume, GROUND_SPACING, GROUND_BUDGET, rng)
     places = places.where((places.within > 0.5 * FEATHER) & ~(places.front & _gaps(paint)[places.row, places.column]))
     inset = places.points - places.normals * BACK_INSET
     points = np.where(
@@ -149,11 +86,11 @@ def _ground(
     )
     points, kept = pull_inside(scene, view, points, REACH * places.spacing)
     row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
-    color = paint.smooth(points, row, column, places.behind(scene, volume))
+    color, _ = paint.textured(scene, volume, places, row, column)
     color *= 1.0 if paint.bald else GROUND_DARKNESS
     solid = (scene.portrait.alpha > 0.9) & ~paint.foreign
     shown = blur_inside(colors.foreground, solid, 1.5)
-    own = places.front & solid[row, column]
+    own = places.front & (solid & paint.reflection.shown)[row, column]
     color[own] = shown[row, column][own]
     basis = disc_basis(places.normals, places.spacing * SURFACE_SIGMA)
     return _on_head(scene, points[kept], basis[kept], color[kept], np.full(int(kept.sum()), 0.95))
@@ -161,46 +98,39 @@ def _ground(
 
 def _strands(scene: Scene, view: Visibility, volume: Volume, paint: HairPaint, rng: np.random.Generator) -> Layer:
     """Lay strands over the back, over the front's rim and over what the photograph's border cuts off."""
-    places = _Places.of(scene, volume, STRAND_SPACING, STRAND_BUDGET, rng)
+    places = Places.of(scene, volume, STRAND_SPACING, STRAND_BUDGET, rng, RIM_FACING + RIM_MARGIN)
     unseen = ~places.front | (places.facing < RIM_FACING) | ~scene.portrait.valid[places.row, places.column]
     ends = places.within + rng.normal(0, FEATHER, len(unseen))
     hair = (view.material == Material.HAIR) | ~scene.portrait.valid
     grows = ~places.front | (hair & (volume.hanging > 0) & ~_gaps(paint))[places.row, places.column]
     places = places.where(unseen & grows & (ends > 0))
     straight = float(np.clip((paint.strands - STRAIGHT[0]) / (STRAIGHT[1] - STRAIGHT[0]), 0, 1))
-    wider = places.spacing.max(initial=STRAND_SPACING) / STRAND_SPACING
-    across, along = (ROUND + straight * (np.array(STRAND) - ROUND)) * wider
+    across, along = (ROUND + straight * (np.array(STRAND)[:, None] - ROUND)) * places.spacing / STRAND_SPACING
     points = np.where(places.front[:, None], places.hidden(scene, HIDING * across), places.points)
-    points, kept = pull_inside(scene, view, points, np.full(len(points), STRAND_REACH * across))
+    points, kept = pull_inside(scene, view, points, STRAND_REACH * across)
     # Where the matte is soft the photograph shows what is behind: strands would close it.
     solid = (scene.portrait.alpha > SOLID) | ~scene.portrait.valid
     to_soft = ndimage.distance_transform_edt(solid) * scene.metres_per_pixel
-    kept &= to_soft[pixel_of(scene.camera.project(points)[0], len(solid))] > 2 * across
+    row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
+    kept &= to_soft[row, column] > 2 * across
+    color, reflected = paint.textured(scene, volume, places, row, column)
+    color *= 1 + rng.normal(0, SHADE, (len(points), 1))
     direction = _directions(scene, places, rng)
     # What would stick out of the outline with its ends is kept short.
-    short = ~_inside(scene, points + 2 * along * direction) | ~_inside(scene, points - 2 * along * direction)
+    short = ~_inside(scene, points + 2 * along[:, None] * direction)
+    short |= ~_inside(scene, points - 2 * along[:, None] * direction)
+    along = (1 - reflected) * along + reflected * np.minimum(REFLECTED * across, along)
     length = np.where(short, across, along)
     basis = np.stack(
         [
             direction * length[:, None],
-            np.cross(places.normals, direction) * across,
+            np.cross(places.normals, direction) * across[:, None],
             places.normals * THICKNESS,
         ],
         2,
     )
-    row, column = pixel_of(scene.camera.project(points)[0], len(view.label))
-    color = paint.smooth(points, row, column, places.behind(scene, volume)) * paint.factor(places.chart)
-    color *= 1 + rng.normal(0, SHADE, (len(points), 1))
     opacity = 0.92 * np.clip((places.within + FEATHER) / (3 * FEATHER), 0.35, 1)
     return _on_head(scene, points[kept], basis[kept], color[kept], opacity[kept])
-
-
-def _head_area(scene: Scene, volume: Volume) -> float:
-    """Area of the volume's surface over the shoulders, square metres."""
-    corners = volume.vertices[volume.faces]
-    row, column = pixel_of(scene.camera.project(corners.mean(1))[0], len(volume.torso))
-    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    return float(area[~volume.torso[row, column]].sum())
 
 
 def _gaps(paint: HairPaint) -> Bool[np.ndarray, "S S"]:
@@ -214,7 +144,7 @@ def _inside(scene: Scene, points: Float[np.ndarray, "N 3"]) -> Bool[np.ndarray, 
     return (scene.portrait.alpha[row, column] > SOLID) | ~scene.portrait.valid[row, column]
 
 
-def _directions(scene: Scene, places: _Places, rng: np.random.Generator) -> Float[np.ndarray, "N 3"]:
+def _directions(scene: Scene, places: Places, rng: np.random.Generator) -> Float[np.ndarray, "N 3"]:
     """Unit tangents along the hair, which falls from the whorl on the back of the crown to all sides."""
     scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
     whorl = scene.vertices[scalp].mean(0) + WHORL * SKULL_RADIUS

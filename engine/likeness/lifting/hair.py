@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
+from scipy.special import erf
 
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors
 from likeness.lifting.back import lift_back
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.hair_paint import SOLID, HairPaint
+from likeness.lifting.reflection import STEEP
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.torso import lift_torso_sides
@@ -20,12 +22,17 @@ from likeness.lifting.volume import Volume
 
 HEAD_BUDGET, TORSO_BUDGET = 23_000, 9_000
 """Most Gaussians that the front may take in the head's rows and in the torso's."""
-STEEPEST = 2.0
-"""Slope (metres of depth per metre across) of a lifted pixel at the outline; the volume's side takes over there."""
+LOOSE = 2.5
+"""Slope (metres of depth per metre across) from which a lifted pixel faces the camera; the volume's side takes over."""
 BRIM, BRIM_SLOPE = 0.007, 0.7
 """Width of the hair's brim along the outline, metres, and its slope."""
 
-GAP_DEPTH = 0.015
+TURNED = 0.003
+"""Distance from the outline up to which pixels face the camera whatever the surface does, metres."""
+FRAY, FRAY_LOCK, FRAY_DEPTH = 0.0045, 0.004, 0.02
+"""Width of the edge whose locks lie at depths of their own, the locks' size (standard deviation), and how far behind
+the front they lie at most; metres."""
+GAP_DEPTH = 0.035
 """How far what shows through the hair lies behind its surface, metres."""
 
 
@@ -34,7 +41,7 @@ def lift_volume(
 ) -> list[Layer]:
     """Return the layers of everything in the matte beside the skin."""
     paint = HairPaint.of(scene, view, volume, colors, rng)
-    front = _front_layers(scene, view, volume, paint)
+    front = _front_layers(scene, view, volume, paint, rng)
     return [
         *front,
         *lift_torso_sides(scene, view, volume, colors, rng),
@@ -42,21 +49,32 @@ def lift_volume(
     ]
 
 
-def _front_layers(scene: Scene, view: Visibility, volume: Volume, paint: HairPaint) -> list[Layer]:
+def _front_layers(
+    scene: Scene, view: Visibility, volume: Volume, paint: HairPaint, rng: np.random.Generator
+) -> list[Layer]:
     """Lift the volume's pixels onto its near surface."""
     in_torso_rows = volume.torso_share > 0.5
     mask = view.label == Label.VOLUME
     front = np.where(volume.torso, volume.front, _with_brim(scene, view, volume))
     down, right = np.gradient(front)
+    to_outline = view.to_outline * scene.metres_per_pixel
+    depths = _frayed(scene, front, volume, to_outline, rng)
+    # What shows between the strands lies behind them: from the side they hide it.
+    depths = np.where(paint.foreign, np.minimum(depths + GAP_DEPTH, np.maximum(depths, volume.middle)), depths)
     layers = []
     for budget, own in ((HEAD_BUDGET, mask & ~in_torso_rows), (TORSO_BUDGET, mask & in_torso_rows)):
         cells = adaptive_cells(scene.portrait, own, coarsest=4, budget=budget)
-        # What shows between the strands lies behind them: from the side they hide it.
-        depth = front[cells.row, cells.column] + GAP_DEPTH * paint.foreign[cells.row, cells.column]
+        depth = depths[cells.row, cells.column]
         per_metre = scene.camera.K[0, 0] / depth
         slope = np.stack([right[cells.row, cells.column], down[cells.row, cells.column]], 1) * per_metre[:, None]
+        # Turned to the camera, what is seen from its side, and at the outline in the background's light, hardly shows
+        # from there: stretched along the surface it would be streaks.
+        steepness = np.linalg.norm(slope, axis=1)
+        turned = np.clip((LOOSE - steepness) / (LOOSE - STEEP), 0, 1)
+        turned *= np.clip(to_outline[cells.row, cells.column] / TURNED - 1, 0, 1)
+        slope *= turned[:, None]
         torso = volume.torso[cells.row, cells.column]
-        means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, np.clip(slope, -STEEPEST, STEEPEST))
+        means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
         # At the outline refinement starts from the hair's own colour instead of the background's in the matte.
         edge = paint.foreign[cells.row, cells.column] & (cells.opacity < SOLID)
         color = np.where(edge[:, None], paint.local[cells.row, cells.column], cells.color)
@@ -77,6 +95,23 @@ def _with_brim(scene: Scene, view: Visibility, volume: Volume) -> Float[np.ndarr
     brim = np.minimum(volume.front, ndimage.gaussian_filter(brim, 1.0))
     # Single strands beside the hair have nothing to be the brim of.
     return np.where(solid | (distance > 1.5 * BRIM), volume.front, brim)
+
+
+def _frayed(
+    scene: Scene,
+    front: Float[np.ndarray, "S S"],
+    volume: Volume,
+    to_outline: Float[np.ndarray, "S S"],
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "S S"]:
+    """Return the front's depths, the outline's locks lying here and there behind it.
+
+    All at the front they would be a fin that stands off the side of the head, in the background's light.
+    """
+    field = ndimage.gaussian_filter(rng.normal(size=front.shape), FRAY_LOCK / scene.metres_per_pixel)
+    share = 0.5 + 0.5 * erf(field / field.std() / np.sqrt(2))
+    share *= np.clip((FRAY - to_outline) / (0.5 * FRAY), 0, 1) * ~volume.torso
+    return front + share * np.clip(volume.middle - front, 0, FRAY_DEPTH)
 
 
 def _on_scaffold(

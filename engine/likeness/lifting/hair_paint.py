@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
@@ -17,7 +16,10 @@ from scipy.spatial import cKDTree
 from likeness.lifting.appearance import SkinColors, blur_inside
 from likeness.lifting.palette import commonness
 from likeness.lifting.parsing import Material
+from likeness.lifting.places import Places
 from likeness.lifting.quilting import quilt, strandedness
+from likeness.lifting.reflection import Reflection
+from likeness.lifting.spread import spread
 from likeness.lifting.types import Scene
 from likeness.lifting.visibility import Label, Visibility
 from likeness.lifting.volume import Volume
@@ -34,10 +36,6 @@ DEPTHS_INSIDE = (0.008, 0.005, 0.0025, 0.0008)
 """Distances from the outline, metres: pixels further inside are the hair's own; the first that leaves enough holds."""
 ENOUGH = 400
 """Pixels of a working square of 512 that are enough to know the hair by."""
-COARSE = 128
-"""Side of the picture on which colours are spread."""
-SPREAD_SIGMAS, SPREAD_WEIGHT = (21.0, 8.0, 3.2, 1.6), 0.05
-"""Reaches of the spreading, widest first, in pixels of that picture; weight from which a nearer one decides."""
 ROW = 0.008
 """Height of the bands of the head that have one colour behind, metres."""
 MIDDLE_SHARE = (0.2, 0.8)
@@ -50,7 +48,7 @@ BACK_LIGHT = 0.88
 """Brightness of the back of the head as a share of the front's."""
 LOCK = 0.009
 """Reach of the brightness that texture is relative to, metres."""
-CONTRAST = (0.45, 2.0)
+CONTRAST = (0.65, 1.6)
 """Least and greatest factor of the texture."""
 FLOOR = 0.02
 """Brightness added to both sides of that factor: noise in black is no texture."""
@@ -85,6 +83,7 @@ class HairPaint:
     """Where hair or hat is surely seen."""
     foreign: Bool[np.ndarray, "S S"]
     """Where between strands or at the outline colours show that the hair does not have further inside."""
+    reflection: Reflection
     bald: bool
     scalp: cKDTree
     """Finds the scalp vertex whose filled-in skin colour a bald head shows."""
@@ -97,6 +96,7 @@ class HairPaint:
         """Learn the hair's colours and texture from the portrait."""
         over_chin = (volume.torso_share < OVER_CHIN) & ~volume.torso
         hair, foreign = _hair(scene, view, volume)
+        on_skin = ~np.isin(view.label, (Label.VOLUME, Label.BACKGROUND))
         scalp = np.unique(scene.rig.faces[scene.triangles_in("scalp")])
         bald = hair.sum() < LEAST_HAIR * (over_chin & (view.label != Label.BACKGROUND)).sum()
         core = _core(scene, view, hair)
@@ -106,7 +106,7 @@ class HairPaint:
         flat = core & (_slope(scene, volume) < STEEP)
         side = round(CHART / scene.metres_per_pixel)
         texture = None
-        if core.any():
+        if core.any() and not bald:
             texture = quilt(factor, flat, (side, side), rng)
             texture = quilt(factor, core, (side, side), rng) if texture is None else texture
         return cls(
@@ -118,6 +118,7 @@ class HairPaint:
             strands=strandedness(foreground.mean(-1), core, 3.0) if core.any() else 0.0,
             hair=hair,
             foreign=foreign,
+            reflection=Reflection.of(scene, hair, volume.front, on_skin),
             bald=bool(bald),
             scalp=cKDTree(scene.vertices[scalp]),
             scalp_color=colors.vertex[scalp],
@@ -143,6 +144,25 @@ class HairPaint:
         far = 1 - np.exp(-((np.maximum(behind, 0) / AROUND) ** 2))[:, None]
         light = 1 - (1 - BACK_LIGHT) * far
         return ((1 - far) * self.local[row, column] + far * band_color) * light
+
+    def textured(
+        self,
+        scene: Scene,
+        volume: Volume,
+        places: Places,
+        row: Int[np.ndarray, "N"],
+        column: Int[np.ndarray, "N"],
+    ) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N"]]:
+        """Return the colours of places that show at these pixels, and how far they reflect what is seen, 0..1.
+
+        Further behind it is the quilt on the bands' colours.
+        """
+        color = self.smooth(places.points, row, column, places.behind(scene, volume)) * self.factor(places.chart)
+        if self.bald:
+            return color, np.zeros(len(color))
+        depth = scene.camera.project(places.points)[1]
+        reflection, share = self.reflection.colors(row, column, depth)
+        return color + share[:, None] * (reflection - color), share
 
     def factor(self, chart: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 1"]:
         """Return the texture's factor at places on the chart (metres)."""
@@ -228,22 +248,3 @@ def _texture_factors(
 def _slope(scene: Scene, volume: Volume) -> Float[np.ndarray, "S S"]:
     down, right = np.gradient(volume.front)
     return np.hypot(down, right) * scene.camera.K[0, 0] / volume.front
-
-
-def spread(image: Float[np.ndarray, "S S 3"], mask: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:
-    """Spread the masked colours over the whole picture, each place taking the nearest that amount to something."""
-    if not mask.any():
-        return np.full_like(image, 0.5)
-
-    def coarse(values: Float[np.ndarray, "S S *C"]) -> Float[np.ndarray, "G G *C"]:
-        return cv2.resize(values, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
-
-    share = coarse(mask.astype(np.float64))[..., None]
-    color = coarse(image * mask[..., None])
-    smooth = np.broadcast_to(image[mask].mean(0), color.shape)
-    for sigma in SPREAD_SIGMAS:
-        weight = ndimage.gaussian_filter(share, (sigma, sigma, 0))
-        total = ndimage.gaussian_filter(color, (sigma, sigma, 0))
-        nearer = np.clip(weight / SPREAD_WEIGHT, 0, 1)
-        smooth = nearer * total / np.maximum(weight, 1e-9) + (1 - nearer) * smooth
-    return cv2.resize(smooth, mask.shape, interpolation=cv2.INTER_LINEAR)

@@ -7,6 +7,8 @@ blended instead of cut).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
@@ -53,22 +55,39 @@ def _lay(
     step = side - overlap
     rows, columns = (-(-length // step) for length in shape)
     canvas = np.zeros((rows * step + overlap, columns * step + overlap), np.float32)
-    ramp = (np.arange(overlap) + 0.5) / overlap
+    ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
+    upper, left = _Edge.of(patches[:, :overlap]), _Edge.of(patches[:, :, :overlap])
     for row in range(rows):
         for column in range(columns):
-            top, left = row * step, column * step
-            place = canvas[top : top + side, left : left + side]
+            place = canvas[row * step : row * step + side, column * step : column * step + side]
             error = np.zeros(len(patches), np.float32)
             blend = np.ones((side, side), np.float32)
             if row:
-                error += ((patches[:, :overlap] - place[:overlap]) ** 2).sum((1, 2))
+                error += upper.error(place[:overlap])
                 blend[:overlap] *= ramp[:, None]
             if column:
-                error += ((patches[:, :, :overlap] - place[:, :overlap]) ** 2).sum((1, 2))
+                error += left.error(place[:, :overlap])
                 blend[:, :overlap] *= ramp
             best = np.argpartition(error, BEST)[:BEST] if row or column else np.arange(BEST)
             place += blend * (patches[rng.choice(best)] - place)
     return canvas[: shape[0], : shape[1]]
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """The patches' parts that overlap a neighbour, and half of each one's sum of squares."""
+
+    values: Float[np.ndarray, "N K"]
+    energy: Float[np.ndarray, "N"]
+
+    @classmethod
+    def of(cls, parts: Float[np.ndarray, "N _ _"]) -> _Edge:
+        values = np.ascontiguousarray(parts.reshape(len(parts), -1))
+        return cls(values, 0.5 * (values**2).sum(1))
+
+    def error(self, place: Float[np.ndarray, "_ _"]) -> Float[np.ndarray, "N"]:
+        """Half the squared differences, less what is the same for all patches: |p - q|^2 = |p|^2 - 2 pq + |q|^2."""
+        return self.energy - self.values @ place.ravel()
 
 
 def strandedness(image: Float[np.ndarray, "H W"], mask: Bool[np.ndarray, "H W"], sigma: float) -> float:

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import JOINT_NAMES, Part, Rig
+from likeness.geometry.threads import parallel_for
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import landmarks
 from likeness.lifting.types import CHIN
@@ -48,7 +49,8 @@ CLOTH, HANGING = (0.003, 0.035), (0.015, 0.055)
 """Distances from the skin over which the torso ceases to follow it, and over which hair begins to lie on shoulders."""
 FOLLOWING, FOLLOWS = 0.25, (0.07, 0.16)
 """Share of the neck's motion that shoulders take, and the distances from its joint over which they cease to; metres."""
-NEIGHBOURS = 64
+NEIGHBOURS, CHUNK = 64, 1024
+"""Places of the skin that a carrier looks at, and carriers that one thread looks after at a time."""
 
 
 def add_scaffold(rig: Rig, assets: HeadAssets) -> Rig:
@@ -161,7 +163,7 @@ class _Near:
 
     @classmethod
     def of(cls, rig: Rig, skin: Int[np.ndarray, "M"], vertices: Float[np.ndarray, "W 3"]) -> _Near:
-        distance, nearest = cKDTree(rig.v_neutral[skin]).query(vertices, k=NEIGHBOURS)
+        distance, nearest = _nearest(rig.v_neutral[skin], vertices)
         sigma = np.hypot(LEAST_SIGMA, SIGMA_SHARE * distance[:, :1])
         # Relative distances: far from the skin the nearest still decide, and the share is spread over all of them.
         kernel = np.exp(-0.5 * (distance**2 - distance[:, :1] ** 2) / sigma**2)
@@ -176,6 +178,20 @@ class _Near:
         motion = np.zeros((len(fade), *values.shape[1:]), np.float32)
         motion[left] = (self.share[left] @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
         return motion * fade[:, None, None].astype(np.float32)
+
+
+def _nearest(
+    skin: Float[np.ndarray, "M 3"], vertices: Float[np.ndarray, "W 3"]
+) -> tuple[Float[np.ndarray, "W K"], Int[np.ndarray, "W K"]]:
+    """Return the distances and indices of each vertex's nearest places of the skin; the search releases the GIL."""
+    tree = cKDTree(skin)
+    distance, index = np.empty((len(vertices), NEIGHBOURS)), np.empty((len(vertices), NEIGHBOURS), np.int64)
+
+    def search(begin: int, end: int) -> None:
+        distance[begin:end], index[begin:end] = tree.query(vertices[begin:end], k=NEIGHBOURS)
+
+    parallel_for(search, len(vertices), CHUNK)
+    return distance, index
 
 
 def _shared_with_root(weights: Float[np.ndarray, "W J"], share: Float[np.ndarray, "W"]) -> Float[np.ndarray, "W J"]:

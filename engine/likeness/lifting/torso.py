@@ -8,10 +8,10 @@ from scipy import ndimage
 
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors, blur_inside
-from likeness.lifting.hair_paint import spread
 from likeness.lifting.parsing import Material
 from likeness.lifting.sampling import REACH, SURFACE_SIGMA, disc_basis, make_layer, posed_samples, sample_triangles
 from likeness.lifting.scaffold import scaffold_triangle
+from likeness.lifting.spread import spread
 from likeness.lifting.types import CHIN, Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside
 from likeness.lifting.volume import Volume

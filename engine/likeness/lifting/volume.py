@@ -23,6 +23,7 @@ from likeness.lifting.shoulders import torso_pixels
 from likeness.lifting.skull import Hairline, covered_skull, hair_thickness, near_and_far, surface_tree
 from likeness.lifting.types import CHIN, UNDER_NOSE, Scene
 from likeness.lifting.visibility import Label, Visibility
+from likeness.rendering.mesh import rasterize_mesh
 
 TORSO_FLATNESS = 0.15
 """c of the torso in Poisson's equation: shoulders are far wider than deep."""
@@ -43,6 +44,8 @@ LOCK = 0.003
 """Half width of the narrowest lock that counts, metres."""
 MOST_HANGING = 0.25
 """Distance under the chin at which hair ends at the latest, metres."""
+CROWN_RADIUS = 0.12
+"""Radius of the ball as which hair rounds off towards the outline at most, metres."""
 BACK_SMOOTHING = 1.2
 """Of the far side, cells."""
 
@@ -87,7 +90,8 @@ def inflate(scene: Scene, view: Visibility) -> Volume:
     near, far = near_and_far(coarse, skull, head)
     cells = _coarse_cells(scene, view, share, np.isfinite(near))
     cell = scene.metres_per_pixel * size / GRID
-    front_u = _front(cells, near, middle, 4 * (1 + share * (TORSO_FLATNESS - 1)) * cell**2)
+    bare = rasterize_mesh(coarse, scene.vertices, head).depth
+    front_u = _front(cells, near, bare, middle, share, cell)
     back_u = _back(scene, cells, far, middle, share, long_hair, cell)
     half = np.sqrt(np.clip(upsample(front_u * cells.inside, size), 0, None))
     surface = closed_surface(coarse, cells, middle, front_u, back_u)
@@ -176,12 +180,29 @@ def _middle_depth(scene: Scene, share: Float[np.ndarray, "G G"]) -> Float[np.nda
 
 
 def _front(
-    cells: Cells, near: Float[np.ndarray, "G G"], middle: Float[np.ndarray, "G G"], source: Float[np.ndarray, "G G"]
+    cells: Cells,
+    near: Float[np.ndarray, "G G"],
+    bare: Float[np.ndarray, "G G"],
+    middle: Float[np.ndarray, "G G"],
+    share: Float[np.ndarray, "G G"],
+    cell: float,
 ) -> Float[np.ndarray, "G G"]:
-    """Squared half depth of the near side: inflated between the face and the outline, never inside the skull."""
+    """Squared half depth of the near side: inflated between the face and the outline, never inside the skull.
+
+    `near` and `bare` are the depths of the skull with and without hair. Hair rounds off towards the outline: as far
+    before the ears as a crown is above them, it would be a cliff that shows from the side.
+    """
     known = np.where(cells.skin & np.isfinite(near), np.clip(middle - near, 0, None) ** 2, np.nan)
-    u = solve_poisson(cells, known, source)
-    return np.maximum(u, np.where(np.isfinite(near), np.clip(middle - near + CLEARANCE, 0, None) ** 2, 0))
+    u = solve_poisson(cells, known, 4 * (1 + share * (TORSO_FLATNESS - 1)) * cell**2)
+    u = np.maximum(u, _before(near, middle) ** 2)
+    inwards = ndimage.distance_transform_edt(cells.inside | (~cells.in_photo & cells.open_border)) * cell
+    round_off = inwards * np.maximum(2 * CROWN_RADIUS - inwards, CROWN_RADIUS) + share
+    return np.where(cells.skin, u, np.maximum(np.minimum(u, round_off), _before(bare, middle) ** 2))
+
+
+def _before(near: Float[np.ndarray, "G G"], middle: Float[np.ndarray, "G G"]) -> Float[np.ndarray, "G G"]:
+    """How far hair that just clears a surface lies before the middle, metres; 0 beside the surface."""
+    return np.where(np.isfinite(near), np.clip(middle - near + CLEARANCE, 0, None), 0)
 
 
 def _back(

@@ -13,7 +13,6 @@ from scipy import ndimage
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import blur_inside
-from likeness.lifting.hair_paint import spread
 from likeness.lifting.sampling import (
     REACH,
     SURFACE_SIGMA,
@@ -24,6 +23,7 @@ from likeness.lifting.sampling import (
 )
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.skull import near_and_far
+from likeness.lifting.spread import spread
 from likeness.lifting.torso import COLLAR, END
 from likeness.lifting.types import CHIN, Layer, Scene, keep
 from likeness.lifting.visibility import Label, Visibility, pixel_of, pull_inside

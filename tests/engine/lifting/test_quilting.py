@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from likeness.lifting.quilting import quilt, strandedness
+from likeness.lifting.quilting import _Edge, quilt, strandedness
 
 SIZE = 96
 
@@ -45,3 +45,11 @@ def test_straight_hair_is_told_from_fur(stripes):
     fur = np.random.default_rng(2).normal(0, 1, stripes.shape)
     assert strandedness(stripes, mask, 3.0) > 0.8
     assert strandedness(fur, mask, 3.0) < 0.4
+
+
+def test_patches_are_ranked_by_their_squared_differences():
+    rng = np.random.default_rng(3)
+    parts, place = rng.random((40, 4, 9)).astype(np.float32), rng.random((4, 9)).astype(np.float32)
+    direct = 0.5 * ((parts - place) ** 2).sum((1, 2))
+    error = _Edge.of(parts).error(place)
+    assert np.abs((error - error[0]) - (direct - direct[0])).max() < 1e-5

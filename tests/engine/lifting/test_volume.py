@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from likeness.lifting.inflation import GRID, Cells
 from likeness.lifting.parsing import Material
 from likeness.lifting.skull import LEAST_HAIR, MOST_HAIR, Hairline, covered_skull, hair_thickness
 from likeness.lifting.types import CHIN, UNDER_NOSE
 from likeness.lifting.visibility import Label, explain_pixels
-from likeness.lifting.volume import _is_long, inflate
+from likeness.lifting.volume import CROWN_RADIUS, _front, _is_long, inflate
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,20 @@ def test_the_hairline_parts_scalp_from_neck(scene, volume):
     scalp = scene.vertices[np.unique(scene.rig.faces[scene.triangles_in("scalp")])]
     assert (volume.hairline.inside(neck[neck[:, 1] < scalp[:, 1].min() - 0.01]) < 0).all()
     assert volume.hairline.inside(scalp[scalp[:, 1].argmax()][None])[0] > 0.02
+
+
+def test_hair_rounds_off_towards_the_outline():
+    """Hair whose thickness would set it far before the ears right at the outline is no cliff there; a bare head is."""
+    cell, here = 0.003, np.hypot(*(np.mgrid[:GRID, :GRID] - GRID / 2))
+    inside, nothing = here < 40, np.zeros((GRID, GRID), bool)
+    cells = Cells(inside, ~nothing, nothing, nothing)
+    middle, share, far = np.ones((GRID, GRID)), np.zeros((GRID, GRID)), np.full((GRID, GRID), np.inf)
+    near = np.where(inside, 0.92, np.inf)
+    rim = inside & (here > 38)
+    haired, bare = (np.sqrt(_front(cells, near, skull, middle, share, cell)) for skull in (far, near))
+    assert haired[rim].max() < np.sqrt(2 * CROWN_RADIUS * 2.5 * cell) < 0.05
+    assert haired[here < 10].min() > 0.08
+    assert bare[rim].min() > 0.08
 
 
 def test_hairs_thickness_is_what_the_matte_shows_round_the_skull(scene):
