@@ -42,9 +42,9 @@ class Quality:
 
 
 QUALITIES = {
-    "draft": Quality(size=320, iterations=40),
-    "standard": Quality(size=512, iterations=130),
-    "high": Quality(size=768, iterations=160),
+    "draft": Quality(size=320, iterations=24),
+    "standard": Quality(size=512, iterations=70),
+    "high": Quality(size=768, iterations=90),
 }
 
 

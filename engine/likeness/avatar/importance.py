@@ -11,7 +11,7 @@ from likeness.avatar.animate import DrivenAvatar, Expression, neutral, pose_avat
 from likeness.avatar.views import face_camera, orbit_camera
 from likeness.contract.avatar import JOINT_NAMES, Avatar, Part
 from likeness.contract.levels import MOST, along_curve, coverage_order, ordered, rest_means
-from likeness.rendering.api import rasterize
+from likeness.rendering.shares import shares
 
 VIEWS = (
     (None, 1.0),
@@ -55,10 +55,7 @@ def by_importance(avatar: Avatar, device: str = "cpu") -> Avatar:
 
 
 def contributions(driven: DrivenAvatar, device: str = "cpu") -> Float[np.ndarray, "N"]:
-    """Return how many pixels each Gaussian makes up, weighted over the views.
-
-    The derivative of a picture's sum by a colour is the weight with which that Gaussian was blended, summed up.
-    """
+    """Return how many pixels each Gaussian makes up, weighted over the views."""
     avatar = driven.avatar
     rest = neutral(avatar)
     total = torch.zeros(len(avatar.gaussians.triangle), device=device)
@@ -67,10 +64,7 @@ def contributions(driven: DrivenAvatar, device: str = "cpu") -> Float[np.ndarray
         for direction, weight in views:
             camera = orbit_camera(avatar, *direction, SIZE, SIZE) if direction else face_camera(avatar, SIZE, SIZE)
             viewmat, K = (torch.tensor(m, dtype=torch.float32, device=device) for m in (camera.T_camera_head, camera.K))
-            white = torch.ones(len(means), 3, device=device, requires_grad=True)
-            drawn = rasterize(means, covars, driven.opacities.to(device), white, viewmat, K, SIZE, SIZE)
-            drawn.rgb[..., 0].sum().backward()
-            total += weight * white.grad[:, 0]
+            total += weight * shares(means, covars, driven.opacities.to(device), viewmat, K, SIZE, SIZE)
     return total.cpu().numpy().astype(np.float64)
 
 

@@ -13,18 +13,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from likeness.binding.affine import bind
 from likeness.contract.avatar import BoundGaussians
 from likeness.contract.progress import Progress
 from likeness.geometry.frames import triangle_frames
+from likeness.lifting.adam import Adam
 from likeness.lifting.sampling import LOW_PASS
 from likeness.lifting.types import Layer, Scene
 from likeness.rendering.api import rasterize
 from likeness.rendering.covariances import scaled_covars
+from likeness.rendering.shares import shares
 
-RATES = {"shift": 0.04, "log_scale": 0.015, "logit": 0.04, "color": 0.02}
+RATES = {"shift": 0.12, "log_scale": 0.04, "logit": 0.1, "color": 0.04}
 """Adam's learning rates; the shift is in pixels of the working square."""
 LAST_PART = 0.3
 """Share of the steps at the end that run at `LAST_RATE` times the rates."""
@@ -43,6 +45,8 @@ STEEPEST_TILT = 1.0
 """Most by which the order's plane is tilted, depth per metre across: what a turn by 45 degrees does."""
 LEAST_AWAY = 0.3
 """Least factor of a distance from the eye then: a wide lens reaches rays where the tilt would pass the camera."""
+LEAST_SHARE = 0.01
+"""Pixels that an unseen Gaussian must make up to be drawn. Two thirds of them lie behind others."""
 BACKGROUNDS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
 """Cycled through, so that no Gaussian can pass for background."""
 SCALE_RANGE = (-0.35, 0.5)
@@ -65,25 +69,20 @@ class _Posed:
 
 def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress: Progress) -> BoundGaussians:
     """Fit the seen Gaussians to the portrait and return all of them, bound again."""
-    order = np.argsort(~layer.seen, kind="stable")
+    rows = np.concatenate([np.flatnonzero(layer.seen), _showing(scene, layer, device)])
     seen_count = int(layer.seen.sum())
-    posed = _posed(scene, layer.bound, order, device)
-    model = _SeenModel(scene, posed, seen_count)
+    model = _SeenModel(scene, _posed(scene, layer.bound, rows, device), seen_count)
     target = _Target(scene, device)
-    optimizer = torch.optim.Adam([{"params": [p], "lr": RATES[n]} for n, p in model.parameters.items()], fused=True)
+    optimizer = Adam([(parameter, RATES[name]) for name, parameter in model.parameters.items()])
     tilts = _tilts(iterations)
     for step in range(iterations):
-        if step == round(iterations * (1 - LAST_PART)):
-            for group in optimizer.param_groups:
-                group["lr"] *= LAST_RATE
         background = torch.tensor(BACKGROUNDS[step % len(BACKGROUNDS)], device=device)
-        loss = target.loss(model.render(background, tilts[step]), background) + model.prior()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        image = model.render(background, tilts[step])
+        torch.autograd.backward([image, model.prior()], [target.gradient(image.detach(), background), None])
+        optimizer.step(1.0 if step < round(iterations * (1 - LAST_PART)) else LAST_RATE)
         model.keep_in_range()
         progress.update("refine", (step + 1) / iterations)
-    return _bound_again(scene, layer.bound, order[:seen_count], model.posed_seen())
+    return _bound_again(scene, layer.bound, rows[:seen_count], model.posed_seen())
 
 
 class _SeenModel:
@@ -140,6 +139,7 @@ class _SeenModel:
             size,
             size,
             background=background,
+            learnt=self.count,
         ).rgb
 
     def prior(self) -> torch.Tensor:
@@ -168,15 +168,34 @@ class _Target:
         portrait = scene.portrait
         alpha = np.asarray(portrait.alpha, np.float32)[..., None]
         color = np.where(alpha > SOLID, portrait.rgb, portrait.foreground).astype(np.float32)
-        self.alpha = torch.tensor(alpha, device=device)
         self.premultiplied = torch.tensor(color * alpha, device=device)
-        self.valid = torch.tensor(portrait.valid.astype(np.float32)[..., None], device=device)
+        # Three channels of each: torch is slow where it has to repeat one for all.
+        self.transparency = torch.tensor(1 - alpha, device=device).expand(-1, -1, 3).contiguous()
+        self.valid = (
+            torch.tensor(portrait.valid.astype(np.float32), device=device)[..., None].expand(-1, -1, 3).contiguous()
+        )
 
-    def loss(self, image: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
-        """Mean error of pixels, absolute and squared, and of neighbours' differences, inside the photograph."""
-        error = (image - self.premultiplied - (1 - self.alpha) * background) * self.valid
-        edges = (error[1:] - error[:-1]).abs().mean() + (error[:, 1:] - error[:, :-1]).abs().mean()
-        return error.abs().mean() + SQUARE_WEIGHT * error.square().mean() + EDGE_WEIGHT * edges
+    def gradient(self, image: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+        """Return the derivative by the image of `loss`, which is what a step needs, at a third of autograd's time."""
+        error = torch.addcmul(image - self.premultiplied, self.transparency, background, value=-1).mul_(self.valid)
+        gradient = error.sign().add_(error, alpha=2 * SQUARE_WEIGHT).div_(error.numel())
+        for axis in (0, 1):
+            edges = error.diff(dim=axis).sign_()
+            share = EDGE_WEIGHT / edges.numel()
+            gradient.narrow(axis, 1, edges.shape[axis]).add_(edges, alpha=share)
+            gradient.narrow(axis, 0, edges.shape[axis]).sub_(edges, alpha=share)
+        return gradient.mul_(self.valid)
+
+
+def _showing(scene: Scene, layer: Layer, device: str) -> Int[np.ndarray, "M"]:
+    """Return the rows of unseen Gaussians that the portrait shows nonetheless; the others need not be drawn."""
+    posed = _posed(scene, layer.bound, np.arange(len(layer.seen)), device)
+    viewmat, K = (
+        torch.tensor(m, dtype=torch.float32, device=device) for m in (scene.camera.T_camera_head, scene.camera.K)
+    )
+    size = scene.camera.width
+    shown = shares(posed.means, posed.basis @ posed.basis.mT, posed.opacities, viewmat, K, size, size)
+    return np.flatnonzero(~layer.seen & (shown.cpu().numpy() > LEAST_SHARE))
 
 
 def _tilts(iterations: int) -> Float[np.ndarray, "T 2"]:

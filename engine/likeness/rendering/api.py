@@ -44,11 +44,13 @@ def rasterize(
     height: int,
     background: Float[Tensor, "3"] | None = None,
     lens: Lens = PINHOLE,
+    learnt: int | None = None,
 ) -> Rendering[Tensor]:
     """Draw Gaussians in head space (metres, float32, sRGB); rgb and alpha carry gradients back to the first four.
 
     viewmat is T_camera_head, OpenCV; K has no skew. The gradient of `covars` is symmetric. Gaussians with NaN or with a
     mean that the lens does not reach are left out. Without a background rgb is over black. gsplat draws CUDA tensors.
+    Where only the first so many Gaussians are `learnt`, the others' gradients, which mean nothing then, cost no time.
     Errors: MachineError `gsplat.missing`, InputError `gaussians.too_large`.
     """
     background = torch.zeros(3) if background is None else background
@@ -59,7 +61,8 @@ def rasterize(
             *rasterize_cuda(means, covars, opacities, colors, viewmat, K, width, height, background.to(means), lens)
         )
     view = make_view(viewmat.detach().numpy(), K.detach().numpy(), width, height, lens)
-    return Rendering(*CpuRasterize.apply(means, covars, opacities, colors, view, background.detach().float().numpy()))
+    over, count = background.detach().float().numpy(), len(means) if learnt is None else learnt
+    return Rendering(*CpuRasterize.apply(means, covars, opacities, colors, view, over, count))
 
 
 def render(

@@ -59,8 +59,10 @@ def blend(begin, end, splats, bins, background, picture):
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def blend_backward(begin, end, splats, bins, picture, rgb_grad, alpha_grad, moments):
-    """Leave for the tiles [begin, end) the moments of every pair in its slot; see projection.MOMENTS.
+def blend_backward(begin, end, splats, bins, picture, rgb_grad, alpha_grad, count, moments):
+    """Leave for the tiles [begin, end) the moments of the first `count` splats' pairs in their slots.
+
+    What they are is said at projection.MOMENTS.
 
     For a pixel dL/d(alpha_i) = T_i c_i . g - S_i / (1 - alpha_i), where S_i is what all that lies behind i adds to L:
     S starts at the finished pixel's whole and loses every Gaussian's own part on the way.
@@ -76,6 +78,11 @@ def blend_backward(begin, end, splats, bins, picture, rgb_grad, alpha_grad, mome
             splat = splats[indices[pair]]
             dx = np.float32(x0) + _HALF - splat.x
             first, last = _rows(splat, y0)
+            if indices[pair] >= count:
+                for row in range(first, last):
+                    dy = np.float32(y0 + row) + _HALF - splat.y
+                    _pass_row(canvas, row, splat, dx, dy)
+                continue
             sums[:] = _ZERO
             for row in range(first, last):
                 dy = np.float32(y0 + row) + _HALF - splat.y
@@ -148,6 +155,27 @@ def _backward_row(canvas, row, sums, splat, dx0, dy):
         sums[3, j] += weight * red_grad
         sums[4, j] += weight * green_grad
         sums[5, j] += weight * blue_grad
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _pass_row(canvas, row, splat, dx0, dy):
+    """Do what `_backward_row` does for a splat that nobody asks a gradient of."""
+    constant = -_HALF * splat.conic_yy * dy * dy
+    linear, quadratic = -splat.conic_xy * dy, -_HALF * splat.conic_xx
+    opacity, red, green, blue = splat.opacity, splat.red, splat.green, splat.blue
+    for j in range(TILE):
+        dx = dx0 + np.float32(np.int32(j))
+        alpha = min(opacity * _exp(constant + dx * (linear + dx * quadratic)), MAX_ALPHA)
+        alpha = alpha if alpha >= _SKIP else _ZERO
+        before = canvas[row, j]
+        after = before - alpha * before
+        goes_on = after >= MIN_TRANSMITTANCE
+        weight = alpha * before if goes_on else _ZERO
+        canvas[row, j] = after if goes_on else -abs(before)
+        color_part = (
+            red * canvas[row, 2 * TILE + j] + green * canvas[row, 3 * TILE + j] + blue * canvas[row, 4 * TILE + j]
+        )
+        canvas[row, TILE + j] -= weight * color_part
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")

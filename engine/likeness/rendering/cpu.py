@@ -72,26 +72,28 @@ def _blend(scene: Scene, view: View, splats: np.ndarray, background: np.ndarray)
     return Drawing(scene, view, splats, bins, picture)
 
 
-def draw_backward(drawing: Drawing, rgb_grad: np.ndarray, alpha_grad: np.ndarray) -> Scene:
-    """Return the gradients of the scene, given those of the picture (C-contiguous float32)."""
+def draw_backward(drawing: Drawing, rgb_grad: np.ndarray, alpha_grad: np.ndarray, count: int) -> Scene:
+    """Return the gradients of the scene's first `count` Gaussians, given those of the picture (C-contiguous float32).
+
+    The others' are zero.
+    """
     scene, view, splats, bins, picture = drawing
     moments = np.zeros((len(bins.slot), MOMENTS), np.float32)
     parallel_for(
-        blend_backward, len(picture.end), TILES_PER_PIECE, splats, bins, picture, rgb_grad, alpha_grad, moments
+        blend_backward, len(picture.end), TILES_PER_PIECE, splats, bins, picture, rgb_grad, alpha_grad, count, moments
     )
     grads = Scene(*(np.zeros_like(array) for array in scene))
-    parallel_for(
-        project_backward, len(splats), GAUSSIANS_PER_PIECE, scene, view, splats, bins.first_slot, moments, grads
-    )
+    parallel_for(project_backward, count, GAUSSIANS_PER_PIECE, scene, view, splats, bins.first_slot, moments, grads)
     return grads
 
 
 class CpuRasterize(torch.autograd.Function):
-    """`draw` for torch: gradients flow from rgb and alpha to means, covars, opacities and colors."""
+    """`draw` for torch: gradients flow from rgb and alpha to the first `count` Gaussians."""
 
     @staticmethod
-    def forward(ctx, means, covars, opacities, colors, view, background):  # noqa: D102
+    def forward(ctx, means, covars, opacities, colors, view, background, count):  # noqa: D102
         scene = Scene(*(tensor.detach().contiguous().numpy() for tensor in (means, covars, opacities, colors)))
+        ctx.count = count
         ctx.drawing = draw(scene, view, background)
         picture = ctx.drawing.picture
         rgb, alpha, depth = (torch.from_numpy(array) for array in (picture.rgb, picture.alpha, picture.depth))
@@ -102,5 +104,5 @@ class CpuRasterize(torch.autograd.Function):
     @staticmethod
     def backward(ctx, rgb_grad, alpha_grad, _):  # noqa: D102
         _ = ctx.saved_tensors  # raises if one of them was changed in place; the drawing shares their memory
-        grads = draw_backward(ctx.drawing, rgb_grad.contiguous().numpy(), alpha_grad.contiguous().numpy())
-        return *(torch.from_numpy(array) for array in grads), None, None
+        grads = draw_backward(ctx.drawing, rgb_grad.contiguous().numpy(), alpha_grad.contiguous().numpy(), ctx.count)
+        return *(torch.from_numpy(array) for array in grads), None, None, None

@@ -5,7 +5,18 @@ import pytest
 import torch
 
 from likeness.geometry.cameras import Camera
-from likeness.lifting.refine import REORDERED, REORDERED_UNTIL, STEEPEST_TILT, _Posed, _SeenModel, _tilts
+from likeness.lifting.adam import FIRST, SECOND, Adam
+from likeness.lifting.refine import (
+    EDGE_WEIGHT,
+    REORDERED,
+    REORDERED_UNTIL,
+    SQUARE_WEIGHT,
+    STEEPEST_TILT,
+    _Posed,
+    _SeenModel,
+    _Target,
+    _tilts,
+)
 from likeness.lifting.types import Scene
 
 ZERO = np.zeros(2)
@@ -61,3 +72,31 @@ def test_the_last_steps_and_some_others_draw_the_portraits_own_order():
     assert steepness.max() <= STEEPEST_TILT
     assert np.abs(tilts.mean(0)).max() < 0.05
     np.testing.assert_array_equal(tilts, _tilts(1000))
+
+
+def test_the_targets_gradient_is_that_of_its_loss():
+    """Mean error, absolute and squared, and of neighbours' differences; nothing outside of the photograph."""
+    rng = np.random.default_rng(1)
+    target = object.__new__(_Target)
+    target.premultiplied, image = (torch.tensor(rng.random((9, 7, 3)), dtype=torch.float32) for _ in range(2))
+    target.transparency, target.valid = torch.rand(9, 7, 1).expand(-1, -1, 3), torch.ones(9, 7, 3)
+    target.valid[:2] = 0
+    image.requires_grad_()
+    error = (image - target.premultiplied - target.transparency * GREY) * target.valid
+    edges = (error[1:] - error[:-1]).abs().mean() + (error[:, 1:] - error[:, :-1]).abs().mean()
+    (error.abs().mean() + SQUARE_WEIGHT * error.square().mean() + EDGE_WEIGHT * edges).backward()
+    torch.testing.assert_close(target.gradient(image.detach(), GREY), image.grad)
+
+
+def test_adam_steps_as_torchs_does():
+    start, pull = torch.randn(5, 3), torch.randn(5, 3)
+    ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
+    adam = Adam([(ours, 0.1)])
+    reference = torch.optim.Adam([theirs], lr=0.05, betas=(FIRST, SECOND))
+    for _ in range(6):
+        for parameter in (ours, theirs):
+            parameter.grad = None
+            ((parameter - pull) ** 4).sum().backward()
+        adam.step(0.5)
+        reference.step()
+    torch.testing.assert_close(ours.detach(), theirs.detach())

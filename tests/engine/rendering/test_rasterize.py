@@ -208,6 +208,19 @@ def test_numpy_and_torch_draw_the_same():
     np.testing.assert_array_equal(torch_picture.depth, numpy_picture.depth)
 
 
+def test_what_is_learnt_has_the_same_gradients_beside_what_is_not():
+    scene, camera = _scene(5, 60, size=0.03), _camera(45, 37)
+    viewmat, K = (torch.tensor(m, dtype=torch.float32) for m in (camera.T_camera_head, camera.K))
+    grads = []
+    for learnt in (None, 25):
+        leaves = [array.float().requires_grad_() for array in scene]
+        rasterize(*leaves, viewmat, K, 45, 37, learnt=learnt).rgb.square().sum().backward()
+        grads.append([leaf.grad for leaf in leaves])
+    for every, some in zip(*grads, strict=True):
+        torch.testing.assert_close(some[:25], every[:25], rtol=1e-4, atol=1e-4)
+        assert every[25:].any() and not some[25:].any()
+
+
 def test_a_picture_changed_in_place_is_refused():
     scene = [tensor.float().requires_grad_() for tensor in _scene(2, 5)]
     camera = _camera(8, 8)
