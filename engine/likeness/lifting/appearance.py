@@ -2,9 +2,10 @@
 
 Colour is albedo times light. The light is fitted to the seen skin (`lighting.py`), and the albedo, the seen colour
 over that light, is continued over the unseen skin by a guided membrane (Perez et al., Poisson Image Editing, 2003, on
-the mesh's graph, in logarithms): where the mirrored place is seen, its differences from vertex to vertex are kept,
-elsewhere it runs on smoothly from the border and, far away, to the albedo of most of the skin. So the fill meets the
-seen skin without a step, and each side of a head keeps its own light.
+the mesh's graph, in logarithms): where the mirrored place is seen, its features' differences from vertex to vertex are
+kept, without what runs on so smoothly that it may be a shadow; elsewhere it runs on smoothly from the border and, far
+away, to the albedo of most of the skin. So the fill meets the seen skin without a step, and each side of a head keeps
+its own light.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES
 from likeness.lifting.grain import Grain, gather_grain
 from likeness.lifting.lighting import fit_light, light_transfer, shading
+from likeness.lifting.parsing import features
 from likeness.lifting.sampling import posed_samples, surface_points
 from likeness.lifting.types import CHIN, UNDER_NOSE, Scene, SurfaceSamples
-from likeness.lifting.visibility import Label, Visibility, pixel_of, visible_points
+from likeness.lifting.visibility import Label, Visibility, beside_mouth, pixel_of, visible_points
 
 CONFIDENT_FACING = 0.2
 """Cosine with the view above which a pixel's colour is trusted to be that skin's."""
@@ -49,8 +51,15 @@ DARKEST = 0.03
 """Colours are not told apart below this."""
 HIGHLIGHT = 0.12
 """Most by which the logarithm of a copied albedo may exceed the skin's: what shines there does not shine elsewhere."""
-REACH = 0.06
+REACH = 0.1
 """Distance over which the border's albedo falls back to that of most of the skin, metres."""
+FEATURE = 0.004
+"""Size up to which what differs in plain skin is a feature, which is copied, rather than a cast shadow, metres."""
+BESIDE = 0.002
+"""How far brows, eyes and lips may reach beyond their landmarks, metres."""
+STRAY = 0.2
+"""Difference from what runs on from the firmly seen albedo, in logarithms, at which a grazed one counts for a quarter:
+the background shines through there, and light."""
 FIRMNESS = 100.0
 """Weight of a firmly seen albedo beside an edge's."""
 EDGE = 0.0045
@@ -85,7 +94,7 @@ def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
     blurred = blur_inside(foreground, trusted, SMOOTHING)
     trust, color = _seen_vertices(scene, view, trusted, blurred)
     albedo = _log(color) - _log(lit)
-    vertex = np.exp(_continued_albedo(scene, trust, albedo)) * lit
+    vertex = np.exp(_continued_albedo(scene, trust, _bare_area(scene), albedo)) * lit
     _cover_ears(scene, view, like_skin, vertex)
     plain = trusted & ~scene.triangles_in("lips", "lids_left", "lids_right", "ears")[view.triangle]
     return SkinColors(
@@ -93,7 +102,7 @@ def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
         foreground=foreground,
         detail=foreground - blurred,
         trusted=trusted,
-        shown=ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * _ramp(view.facing, FADING),
+        shown=_shown(scene, view, on_skin, blurred, vertex),
         like_skin=like_skin,
         grain=gather_grain(scene, view, foreground, plain),
     )
@@ -121,6 +130,24 @@ def _lit_skin(
     return lit, like_skin
 
 
+def _shown(
+    scene: Scene,
+    view: Visibility,
+    on_skin: Bool[np.ndarray, "S S"],
+    color: Float[np.ndarray, "S S 3"],
+    vertex: Float[np.ndarray, "V 3"],
+) -> Float[np.ndarray, "S S"]:
+    """Tell how far pixels' colours hold for the skin under them: grazed ones only where they are like the fill."""
+    likely = _likeness(_log(color) - _log(view.surface.interpolate(scene.rig.faces, vertex)))
+    facing = _ramp(view.facing, FADING)
+    return ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * facing * np.maximum(facing, likely)
+
+
+def _likeness(departure: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
+    """Rate departures of logarithms, 0..1 (Geman and McClure)."""
+    return 1 / (1 + (np.abs(departure).max(-1) / STRAY) ** 2) ** 2
+
+
 def sample_skin_colors(
     scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples
 ) -> Float[np.ndarray, "N 3"]:
@@ -139,12 +166,12 @@ def _plain_area(scene: Scene) -> Float[np.ndarray, "V"]:
 
 
 def _skin_pixels(scene: Scene, view: Visibility) -> Bool[np.ndarray, "S S"]:
-    """Mark the pixels on the modelled skin, well inside the matte and away from lashes."""
+    """Mark the pixels on the modelled skin, well inside the matte and away from lashes and an open mouth."""
     core = ndimage.binary_erosion(scene.portrait.alpha > 0.95, iterations=2)
     on_skin = ndimage.binary_erosion(view.label == Label.SKIN, iterations=1)
     reach = LASH_REACH / scene.metres_per_pixel
     eyes = ndimage.distance_transform_edt(view.label != Label.EYE) > reach
-    return core & on_skin & eyes
+    return core & on_skin & eyes & ~beside_mouth(view)
 
 
 def _unlike_skin(
@@ -208,26 +235,53 @@ def _seen_vertices(
 
 
 def _continued_albedo(
-    scene: Scene, trust: Float[np.ndarray, "V"], albedo: Float[np.ndarray, "V 3"]
+    scene: Scene, trust: Float[np.ndarray, "V"], plain: Float[np.ndarray, "V"], albedo: Float[np.ndarray, "V 3"]
 ) -> Float[np.ndarray, "V 3"]:
-    """Minimise the edges' sum of |a_i - a_j - (g_i - g_j)|^2 with seen albedos a held; logarithms, 0 for most skin.
+    """Minimise the edges' sum of |a_i - a_j - g_ij|^2 with seen albedos a held; logarithms, 0 for most skin.
 
-    The guide g is the albedo itself where it is seen and the mirrored place's where only that is.
+    The guide g is the seen albedo's own difference and, where only the mirrored place is seen, that of its features.
+    A feature is what stands out from the plain skin around: that skin may be darker for a shadow or a beard only.
     """
     edges = _skin_edges(scene)
-    first, second = edges.T
+    rows, ends = np.tile(np.arange(len(edges)), 2), np.repeat([1.0, -1.0], len(edges))
+    incidence = sparse.csr_matrix((ends, (rows, edges.T.ravel())), (len(edges), len(trust)))
+    laplacian = incidence.T @ incidence
+    trust = without_strays(laplacian, trust, albedo)
+    shadows = _membrane(laplacian, trust * plain / FEATURE**2, albedo)
     mirror = np.arange(len(trust))
     mirror[: len(scene.assets.mirror)] = scene.assets.mirror
-    mirrored = trust[mirror] > trust
-    guide = np.where(mirrored[:, None], np.minimum(albedo[mirror], HIGHLIGHT), albedo)
-    held = np.maximum(trust, trust[mirror]) > 0
-    step = np.where((held[first] & held[second])[:, None], guide[first] - guide[second], 0.0)
-    shape = (len(edges), len(trust))
-    rows = np.tile(np.arange(len(edges)), 2)
-    incidence = sparse.csr_matrix((np.repeat([1.0, -1.0], len(edges)), (rows, edges.T.ravel())), shape)
-    hold = FIRMNESS * trust**2
-    system = incidence.T @ incidence + sparse.diags(hold + (EDGE / REACH) ** 2)
-    return splu(system.tocsc()).solve(incidence.T @ step + hold[:, None] * albedo)
+    features = np.minimum(albedo - shadows, HIGHLIGHT)[mirror]
+    own, copied = trust[edges].min(1), trust[mirror][edges].min(1)
+    guide = np.where((copied > own)[:, None], incidence @ features, incidence @ albedo)
+    guide[np.maximum(own, copied) == 0] = 0
+    return _membrane(laplacian, FIRMNESS * trust**2, albedo, (EDGE / REACH) ** 2, incidence.T @ guide)
+
+
+def without_strays(
+    laplacian: sparse.spmatrix, trust: Float[np.ndarray, "V"], albedo: Float[np.ndarray, "V 3"]
+) -> Float[np.ndarray, "V"]:
+    """Trust grazed skin the less, the further it is from what runs on from the firmly seen."""
+    expected = _membrane(laplacian, FIRMNESS * (trust == 1), albedo, (EDGE / REACH) ** 2)
+    return np.where(trust < 1, trust * _likeness(albedo - expected), trust)
+
+
+def _membrane(
+    stiffness: sparse.spmatrix,
+    hold: Float[np.ndarray, "V"],
+    values: Float[np.ndarray, "V 3"],
+    damping: float = 1e-4,
+    pull: Float[np.ndarray, "V 3"] | float = 0.0,
+) -> Float[np.ndarray, "V 3"]:
+    """Solve for values that are held near the given ones and pulled elsewhere, and fall back to 0 by the damping."""
+    system = stiffness + sparse.diags(hold + damping)
+    return splu(system.tocsc()).solve(hold[:, None] * values + pull)
+
+
+def _bare_area(scene: Scene) -> Float[np.ndarray, "V"]:
+    """Area around each vertex of what is plain skin and no brow, square metres."""
+    near = ndimage.binary_dilation(features(scene), iterations=max(round(BESIDE / scene.metres_per_pixel), 1))
+    row, column = pixel_of(scene.camera.project(scene.vertices)[0], len(near))
+    return _plain_area(scene) * ~near[row, column]
 
 
 def _skin_edges(scene: Scene) -> Int[np.ndarray, "E 2"]:

@@ -14,6 +14,8 @@ EAR_REACH = 0.01
 """How much wider an ear may be than the modelled one, metres."""
 ISLAND = 1.2e-4
 """Area up to which a piece of hair or cloth that touches nothing but skin and outline is none, square metres."""
+THREAD = 0.003
+"""Width up to which a strip of hair or cloth between skin and outline is none, metres."""
 
 
 def close_holes(
@@ -48,14 +50,20 @@ def islands(
     triangle: Int[np.ndarray, "S S"],
     to_outline: Float[np.ndarray, "S S"],
 ) -> Bool[np.ndarray, "S S"]:
-    """Mark small pieces of the volume at the outline beside the skin: what a matte lets in between ear and jaw."""
+    """Mark small pieces and thin strips of the volume at the outline beside the skin: what a matte lets in there."""
     person = volume & (scene.portrait.alpha >= ALPHA_FLOOR)
     pieces, _ = ndimage.label(person, np.ones((3, 3)))
     small = np.bincount(pieces.ravel()) * scene.metres_per_pixel**2 < ISLAND
     distance, (row, column) = ndimage.distance_transform_edt(triangle < 0, return_indices=True)
     skin = (triangle[row, column] >= 0) & scene.skin_triangles()[triangle[row, column]]
-    near = (np.maximum(distance, to_outline) * scene.metres_per_pixel) < SLIVER
-    return person & small[pieces] & skin & near
+    away = np.maximum(distance, to_outline) * scene.metres_per_pixel
+    thin = person & ~_opened(person, THREAD / 2 / scene.metres_per_pixel) & (away < THREAD)
+    return skin & (thin | person & small[pieces] & (away < SLIVER))
+
+
+def _opened(mask: Bool[np.ndarray, "S S"], radius: float) -> Bool[np.ndarray, "S S"]:
+    """Keep what discs of that radius, pixels, inside the mask cover."""
+    return ndimage.distance_transform_edt(ndimage.distance_transform_edt(mask) <= radius) <= radius
 
 
 def give_to_nearest(

@@ -84,7 +84,7 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
     person = scene.portrait.alpha >= ALPHA_FLOOR
     looks = Looks.of(scene.portrait.foreground)
     sure = _sure_places(scene, guess, person)
-    face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~_features(scene)
+    face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~features(scene)
     face &= ~_hull(scene, JAW) & ~guess.worn
     # Further down what hangs together with the hair may be a beard, which lies on the skin.
     over_nose = np.arange(len(person))[:, None] < scene.portrait.landmarks[UNDER_NOSE, 1]
@@ -131,7 +131,7 @@ def _sure_places(
     solid &= ~guess.worn
     far = solid & (ndimage.distance_transform_edt(~guess.skin) > reach)
     chin = scene.portrait.landmarks[CHIN, 1]
-    skin = _hull(scene, FEATURES) & person & guess.skin & ~guess.worn & ~_features(scene)
+    skin = _hull(scene, FEATURES) & person & guess.skin & ~guess.worn & ~features(scene)
     return {Material.SKIN: skin, Material.HAIR: far & (rows < chin), Material.CLOTH: far & (rows > chin + reach)}
 
 
@@ -144,7 +144,7 @@ def _posterior(
     return posterior / posterior.sum(-1, keepdims=True)
 
 
-def _features(scene: Scene) -> Bool[np.ndarray, "S S"]:
+def features(scene: Scene) -> Bool[np.ndarray, "S S"]:
     """Mark what lies in the face and is no bare skin."""
     return _hull(scene, *BROWS, *EYES, LIPS)
 

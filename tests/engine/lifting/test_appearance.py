@@ -1,17 +1,20 @@
-"""Unseen skin takes its colour from the seen: from the mirrored place, in the light of the border."""
+"""Unseen skin takes its colour from the seen: its features from the mirrored place, in the light of the border."""
 
 from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
+from scipy import sparse
 
 from likeness.geometry.cameras import look_at_face
 from likeness.geometry.frames import vertex_normals
-from likeness.lifting.appearance import complete_skin
+from likeness.lifting.appearance import complete_skin, without_strays
 from likeness.lifting.lighting import GAMMA
-from likeness.lifting.visibility import explain_pixels, raster_of
+from likeness.lifting.parsing import BROWS
+from likeness.lifting.visibility import explain_pixels, pixel_of, raster_of
 
 from .conftest import SIZE, SKIN_COLOR, photograph_head, scene_of
 
@@ -58,16 +61,49 @@ def test_each_side_of_a_head_keeps_its_own_light(scene, side):
         np.testing.assert_allclose(colors.vertex[place].mean(0), truth[place].mean(0), atol=0.07)
 
 
-def test_a_mark_on_the_seen_cheek_is_mirrored_to_the_unseen_one(turned):
+def painted(scene, mask):
+    """The scene with the masked pixels in a darker brown."""
+    foreground = np.where(mask[..., None], [0.5, 0.33, 0.28], scene.portrait.foreground)
+    return dataclasses.replace(scene, portrait=dataclasses.replace(scene.portrait, foreground=foreground))
+
+
+def test_a_seen_brow_is_mirrored_to_the_unseen_side(turned):
     view = explain_pixels(turned)
-    # The head is turned to the picture's right, so the subject's right cheek is the one that shows.
-    seen_cheek, unseen_cheek = cheek(turned, -1), cheek(turned, 1)
-    row, column = np.floor(turned.camera.project(turned.vertices[seen_cheek].mean(0)[None])[0][0]).astype(int)[::-1]
-    marked = turned.portrait.foreground.copy()
-    marked[row - 8 : row + 9, column - 8 : column + 9] = [0.4, 0.2, 0.2]
-    scene = dataclasses.replace(turned, portrait=dataclasses.replace(turned.portrait, foreground=marked))
-    colors = complete_skin(scene, view)
-    assert colors.vertex[unseen_cheek].mean() < np.mean(SKIN_COLOR) - 0.08
-    forehead = np.unique(turned.rig.faces[turned.triangles_in("face")])
-    forehead = forehead[turned.vertices[forehead, 1] > 0.05]
-    np.testing.assert_allclose(colors.vertex[forehead].mean(0), SKIN_COLOR, atol=0.02)
+    # The head is turned to the picture's right, so the subject's right side is the one that shows.
+    brow = cv2.fillConvexPoly(
+        np.zeros((SIZE, SIZE), np.uint8),
+        cv2.convexHull(np.round(turned.portrait.landmarks[list(BROWS[0])]).astype(np.int32)),
+        1,
+    )
+    colors = complete_skin(painted(turned, brow > 0), view)
+    row, column = pixel_of(turned.camera.project(turned.vertices)[0], SIZE)
+    skin = np.unique(turned.rig.faces[turned.triangles_in("face")])
+    seen = skin[(brow[row, column] > 0)[skin] & (turned.vertices[skin, 0] < 0)]
+    unseen = turned.assets.mirror[seen]
+    assert colors.vertex[seen].mean() < np.mean(SKIN_COLOR) - 0.05
+    assert colors.vertex[unseen].mean() < np.mean(SKIN_COLOR) - 0.03
+    forehead = skin[turned.vertices[skin, 1] > 0.06]
+    np.testing.assert_allclose(colors.vertex[forehead].mean(0), SKIN_COLOR, atol=0.03)
+
+
+def test_what_may_be_a_shadow_on_the_seen_cheek_is_not_mirrored(turned):
+    view = explain_pixels(turned)
+    row, column = np.floor(turned.camera.project(turned.vertices[cheek(turned, -1)].mean(0)[None])[0][0])[::-1]
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    shadow = (np.abs(rows - row) < 9) & (np.abs(columns - column) < 9)
+    colors = complete_skin(painted(turned, shadow), view)
+    assert colors.vertex[cheek(turned, -1)].mean() < np.mean(SKIN_COLOR) - 0.08
+    np.testing.assert_allclose(colors.vertex[cheek(turned, 1)].mean(0), SKIN_COLOR, atol=0.05)
+
+
+def test_grazed_skin_that_departs_from_the_firmly_seen_is_hardly_trusted():
+    steps = sparse.diags([np.ones(9), -np.ones(9)], [0, 1], shape=(9, 10))
+    trust = np.array([1.0] * 6 + [0.5] * 3 + [0.0])
+    albedo = np.zeros((10, 3))
+    albedo[6], albedo[7] = 0.02, [-0.6, -0.5, -0.4]
+    found = without_strays((steps.T @ steps).tocsr(), trust, albedo)
+    np.testing.assert_array_equal(found[:6], 1)
+    assert found[6] > 0.45
+    assert found[7] < 0.02
+    assert found[8] > 0.45
+    assert found[9] == 0

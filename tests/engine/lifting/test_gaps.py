@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from likeness.geometry.cameras import look_at_face
 from likeness.lifting.appearance import complete_skin
+from likeness.lifting.gaps import islands
 from likeness.lifting.skin import lift_skin
 from likeness.lifting.visibility import Label, explain_pixels, raster_of
 
@@ -72,3 +73,15 @@ def test_a_small_island_beside_the_jaw_is_no_hair(scene):
     island &= view.label == Label.SKIN
     assert island.any()
     assert (explain_pixels(repainted(scene, island, GREEN)).label[island] == Label.SKIN).all()
+
+
+@pytest.mark.parametrize(("width", "is_skin"), [(0.0025, True), (0.015, False)])
+def test_only_a_thin_strip_between_cheek_and_outline_is_no_hair(scene, width, is_skin):
+    view = explain_pixels(scene)
+    rows = np.arange(SIZE)[:, None]
+    beside = (rows > scene.portrait.landmarks[10][1]) & (rows < scene.portrait.landmarks[172][1])
+    strip = beside & (view.label == Label.SKIN) & (view.to_outline * scene.metres_per_pixel < width)
+    triangle = np.where(strip, -1, view.triangle)
+    found = islands(scene, strip | (view.label == Label.VOLUME), triangle, view.to_outline)
+    assert strip.sum() > 50
+    assert (found[strip].mean() > 0.8) == is_skin
