@@ -11,8 +11,10 @@ from likeness.portrait.types import Portrait
 
 FLAT = {2: 0.02, 4: 0.012}
 """Largest standard deviation of colour (0..1) inside a square of that side that is still lifted as one."""
-MOST_TOLERANT = 8.0
+MOST_TOLERANT, RAISED = 8.0, 1.4
+"""Factor on those deviations up to which a budget may raise them, and its steps."""
 MAX_OPACITY, MIN_OPACITY = 0.97, 0.02
+"""Opacities (0..1) between which a lifted square begins: at the ends refinement would find no way back."""
 
 
 @dataclass(frozen=True)
@@ -37,38 +39,36 @@ def adaptive_cells(portrait: Portrait, mask: Bool[np.ndarray, "S S"], coarsest: 
     Where that takes more than `budget` squares, more of the picture is taken for flat.
     """
     image = np.concatenate([portrait.foreground * portrait.alpha[..., None], portrait.alpha[..., None]], -1)
+    sides = [side for side in FLAT if side <= coarsest]
+    deviation = {side: _deviations(image, side) for side in sorted(sides, reverse=True)}
     tolerance = 1.0
-    corners = _tile(image, mask, coarsest, tolerance)
+    corners = _tile(deviation, mask, tolerance)
     while len(corners) > budget and tolerance < MOST_TOLERANT:
-        tolerance *= 1.4
-        corners = _tile(image, mask, coarsest, tolerance)
+        tolerance *= RAISED
+        corners = _tile(deviation, mask, tolerance)
     return _cells(portrait, *corners.T)
 
 
+def _deviations(image: Float[np.ndarray, "S S 4"], side: int) -> Float[np.ndarray, "B B"]:
+    """Return the largest standard deviation of a channel in every block of `side` pixels, in its allowance."""
+    blocks = len(image) // side
+    return image.reshape(blocks, side, blocks, side, 4).std((1, 3)).max(-1) / FLAT[side]
+
+
 def _tile(
-    image: Float[np.ndarray, "S S 4"], mask: Bool[np.ndarray, "S S"], coarsest: int, tolerance: float
+    deviation: dict[int, Float[np.ndarray, "_ _"]], mask: Bool[np.ndarray, "S S"], tolerance: float
 ) -> Int[np.ndarray, "N 3"]:
-    """Return row, column and side of every square."""
+    """Return row, column and side of every square, the coarsest first."""
     left = mask.copy()
     parts = []
-    side = coarsest
-    while side > 1:
-        flat = _flat_blocks(image, left, side, tolerance)
+    for side, varies in deviation.items():
+        blocks = len(mask) // side
+        whole = left.reshape(blocks, side, blocks, side).all((1, 3))
+        flat = whole & (varies < tolerance)
         parts.append(np.c_[np.argwhere(flat) * side, np.full(flat.sum(), side)])
         left &= ~np.repeat(np.repeat(flat, side, 0), side, 1)
-        side //= 2
     parts.append(np.c_[np.argwhere(left), np.ones(left.sum(), np.int64)])
     return np.concatenate(parts)
-
-
-def _flat_blocks(
-    image: Float[np.ndarray, "S S 4"], mask: Bool[np.ndarray, "S S"], side: int, tolerance: float
-) -> Bool[np.ndarray, "B B"]:
-    """Mark the blocks that lie in the mask whole and hardly vary."""
-    blocks = len(mask) // side
-    shape = (blocks, side, blocks, side)
-    whole = mask.reshape(shape).all((1, 3))
-    return whole & (image.reshape(*shape, 4).std((1, 3)).max(-1) < tolerance * FLAT[side])
 
 
 def _cells(
