@@ -17,11 +17,12 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
+from likeness.geometry.easing import smoothstep
 from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES
 from likeness.lifting.grain import Grain, gather_grain
 from likeness.lifting.lighting import fit_light, light_transfer, shading
-from likeness.lifting.parsing import features
+from likeness.lifting.outlines import features
 from likeness.lifting.sampling import posed_samples, surface_points
 from likeness.lifting.types import CHIN, UNDER_NOSE, Scene, SurfaceSamples
 from likeness.lifting.visibility import Label, Visibility, beside_mouth, pixel_of, visible_points
@@ -37,6 +38,7 @@ LASH_REACH = 0.0035
 SMOOTHING = 1.5
 """Pixels of blur in the colours taken to the vertices; finer detail is added back at the samples."""
 DEPTH_TOLERANCE = 0.003
+"""How far behind the seen surface a vertex may lie that is still seen, metres."""
 EAR_PIXELS, COVERED_EAR = 20, 0.2
 """Pixels of an ear from which it can be told whether hair covers it, and the share of skin among them when it does."""
 OTHER_HUE = 0.25
@@ -139,7 +141,7 @@ def _shown(
 ) -> Float[np.ndarray, "S S"]:
     """Tell how far pixels' colours hold for the skin under them: grazed ones only where they are like the fill."""
     likely = _likeness(_log(color) - _log(view.surface.interpolate(scene.rig.faces, vertex)))
-    facing = _ramp(view.facing, FADING)
+    facing = smoothstep(view.facing, *FADING)
     return ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * facing * np.maximum(facing, likely)
 
 
@@ -190,12 +192,6 @@ def _unlike_skin(
     return (ratio < darkest) | ((ratio > brightest) | (hue > OTHER_HUE)) & ~lips
 
 
-def _ramp(values: Float[np.ndarray, "*n"], ends: tuple[float, float]) -> Float[np.ndarray, "*n"]:
-    """Rise smoothly from 0 to 1 between the ends."""
-    share = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1)
-    return share * share * (3 - 2 * share)
-
-
 def _log(color: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
     return np.log(np.maximum(color, DARKEST))
 
@@ -229,7 +225,7 @@ def _seen_vertices(
     normals = vertex_normals(scene.vertices, scene.rig.faces)
     visible, facing, projected = visible_points(scene, view, scene.vertices, normals, DEPTH_TOLERANCE)
     row, column = pixel_of(projected, len(view.label))
-    trust = _ramp(facing, (CONFIDENT_FACING, FIRM_FACING)) * visible * trusted[row, column]
+    trust = smoothstep(facing, CONFIDENT_FACING, FIRM_FACING) * visible * trusted[row, column]
     trust[scene.rig.head_vertices :] = 0
     return trust, blurred[row, column]
 

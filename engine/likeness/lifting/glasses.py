@@ -15,17 +15,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
+from likeness.lifting.outlines import EYE_POLYGONS, inside_hulls
 from likeness.lifting.ridges import closed_paths, ridges, sample
 from likeness.lifting.types import Scene
 
 CORNERS = (33, 133), (263, 362)
 """MediaPipe's outer and inner corner of the subject's right and left eye."""
-EYELIDS = (
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
 FOREHEAD, CHIN, NOSE = 10, 152, 2
+"""MediaPipe's landmarks."""
 ANGLES = 96
+"""Directions round an eye in which its lens's rim is sought."""
 LOWER = slice(4, 44)
 """Of the angles (0 outwards, then down and inwards): where the cheek is smooth on a bare face."""
 RADII = np.arange(0.011, 0.044, 0.0008)
@@ -140,10 +139,8 @@ def _face_box(scene: Scene) -> tuple[slice, slice]:
 
 
 def _lids(scene: Scene) -> Bool[np.ndarray, "S S"]:
-    mask = np.zeros(scene.portrait.alpha.shape, np.uint8)
-    for outline in EYELIDS:
-        cv2.fillPoly(mask, [np.round(scene.portrait.landmarks[list(outline)] * 16).astype(np.int32)], 1, shift=4)
-    return ndimage.distance_transform_edt(mask == 0) * scene.metres_per_pixel < NEAR_LIDS
+    eyes = inside_hulls(scene, *EYE_POLYGONS.values())
+    return ndimage.distance_transform_edt(~eyes) * scene.metres_per_pixel < NEAR_LIDS
 
 
 def _core_color(

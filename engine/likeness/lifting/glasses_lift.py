@@ -33,6 +33,7 @@ SOLID_PIXEL = 0.9
 EDGE_GAIN = 2.0
 """Opacity of the frame's edge over its coverage: a pixel that is half a frame's stands for all that it shows."""
 ARM_SPACING = 0.0009
+"""Distance between an arm's Gaussians, metres."""
 ARM_CLEARANCE = 0.0015
 """How far an arm stays off the temple, metres."""
 ARM_END = np.array([0.0, -0.012, -0.022])

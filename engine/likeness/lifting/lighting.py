@@ -26,6 +26,7 @@ BOUNCE = 0.4
 GAMMA = 2.2
 """Colours to the power of this are proportional to light."""
 EVEN = np.array([0, 1, 1, 1, 3, 3, 3, 3, 3.0])
+"""How much the harmonics are damped beside each other: the finer the more."""
 DAMPING, TINT = 0.01, 0.03
 """Penalties on the harmonics' shares, by order, and on their departures from grey: what the seen skin does not tell of
 the light stays even and of one colour."""

@@ -22,6 +22,7 @@ GRAIN_LEAST, GRAIN_PER_OCTAVE, GRAIN_BINS = 0.5, 2, 12
 GRAIN_WEIGHT = 0.5
 """Exponent of the grain's density beside the colour's: near an edge every material has some."""
 GRAIN_SURPRISE = 2e-3
+"""Density given to every grain, per bin."""
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
 from likeness.lifting.looks import Looks
+from likeness.lifting.outlines import features, inside_hulls
 from likeness.lifting.types import ALPHA_FLOOR, CHIN, UNDER_NOSE, Scene
 from likeness.portrait.person_mask import face_region
 
+# Landmarks of MediaPipe's round what lies on the skin whatever its colour.
 FEATURES = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 280, 50)
+"""Brows, eyes and nose."""
 JAW = (50, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 280)
-"""MediaPipe's landmarks round what lies on the skin whatever its colour: brows, eyes and nose; mouth and beard."""
-LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-BROWS = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46), (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
-EYES = (
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 157, 158, 159, 160, 161),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362, 384, 385, 386, 387, 388),
-)
+"""Mouth and beard."""
 SURE_SKIN = 0.25
 """How far the landmarks are drawn in whose inside gives skin its colours, share of the distance from the middle."""
 SURE_REACH = 0.012
@@ -85,7 +81,7 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
     looks = Looks.of(scene.portrait.foreground)
     sure = _sure_places(scene, guess, person)
     face = face_region(scene.portrait.landmarks, len(person), margin=SURE_SKIN) & guess.skin & ~features(scene)
-    face &= ~_hull(scene, JAW) & ~guess.worn
+    face &= ~inside_hulls(scene, JAW) & ~guess.worn
     # Further down what hangs together with the hair may be a beard, which lies on the skin.
     over_nose = np.arange(len(person))[:, None] < scene.portrait.landmarks[UNDER_NOSE, 1]
     for _ in range(ROUNDS):
@@ -96,7 +92,7 @@ def parse_materials(scene: Scene, guess: MeshGuess) -> Int[np.ndarray, "S S"]:
         sure[Material.HAIR] = _connected(
             sure[Material.HAIR], over_nose & person & ~guess.worn & (seen == Material.HAIR)
         )
-    fixed = _hull(scene, FEATURES, JAW) & guess.skin
+    fixed = inside_hulls(scene, FEATURES, JAW) & guess.skin
     posterior[fixed] = np.eye(len(Material))[Material.SKIN]
     open_question = person & (guess.skin | guess.scalp) & ~fixed
     material = _walk(posterior, looks.lab, person, open_question).argmax(-1)
@@ -131,7 +127,7 @@ def _sure_places(
     solid &= ~guess.worn
     far = solid & (ndimage.distance_transform_edt(~guess.skin) > reach)
     chin = scene.portrait.landmarks[CHIN, 1]
-    skin = _hull(scene, FEATURES) & person & guess.skin & ~guess.worn & ~features(scene)
+    skin = inside_hulls(scene, FEATURES) & person & guess.skin & ~guess.worn & ~features(scene)
     return {Material.SKIN: skin, Material.HAIR: far & (rows < chin), Material.CLOTH: far & (rows > chin + reach)}
 
 
@@ -142,21 +138,6 @@ def _posterior(
     others = [looks.density(sure[m], grain_floor=ANY_GRAIN) for m in (Material.HAIR, Material.CLOTH)]
     posterior = place * np.stack([skin, *others], -1)
     return posterior / posterior.sum(-1, keepdims=True)
-
-
-def features(scene: Scene) -> Bool[np.ndarray, "S S"]:
-    """Mark what lies in the face and is no bare skin."""
-    return _hull(scene, *BROWS, *EYES, LIPS)
-
-
-def _hull(scene: Scene, *groups: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:
-    """Fill the convex hulls of groups of landmarks."""
-    size = len(scene.portrait.alpha)
-    mask = np.zeros((size, size), np.uint8)
-    for group in groups:
-        points = cv2.convexHull(scene.portrait.landmarks[list(group)].astype(np.float32))
-        cv2.fillConvexPoly(mask, np.round(points * 16).astype(np.int32), 1, shift=4)
-    return mask > 0
 
 
 def _place(scene: Scene, guess: MeshGuess, sure_hair: Bool[np.ndarray, "S S"]) -> Float[np.ndarray, "S S 3"]:

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from likeness.contract.avatar import JOINT_NAMES, Part, Rig
+from likeness.geometry.easing import smoothstep
 from likeness.geometry.threads import parallel_for
 from likeness.head.assets import REGION_NAMES, HeadAssets
 from likeness.head.model import landmarks
@@ -41,6 +42,7 @@ LEAST_SIGMA, SIGMA_SHARE = 0.012, 0.5
 SHAPE_REACH = 0.04
 """Distance from the skin at which a shape has faded to 1/e on the scaffold, metres."""
 LEAST_FADE = 1e-3
+"""Share of a shape under which a carrier does without it."""
 COLLAR = (0.01, 0.05)
 """Distance under the chin over which the shapes fade out: a beard follows the jaw, a collar does not; metres."""
 SHOULDERS = (0.0, 0.1)
@@ -118,9 +120,11 @@ def _head_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W 
     """Hair, hat and beard: the skin's own motion, slower, fading out towards the shoulders."""
     near = _Near.of(rig, _vertices_in(assets, "face", "scalp", "ears", "neck"), vertices)
     chin = float(landmarks(rig.v_neutral, assets)[CHIN, 1])
-    fade = np.exp(-((near.distance / SHAPE_REACH) ** 2)) * _rise(vertices[:, 1], chin - COLLAR[1], chin - COLLAR[0])
-    over_shoulders = _rise(vertices[:, 1], chin - SHOULDERS[1], chin - SHOULDERS[0])
-    with_neck = 1 - (1 - over_shoulders) * _rise(near.distance, *HANGING)
+    fade = np.exp(-((near.distance / SHAPE_REACH) ** 2)) * smoothstep(
+        vertices[:, 1], chin - COLLAR[1], chin - COLLAR[0]
+    )
+    over_shoulders = smoothstep(vertices[:, 1], chin - SHOULDERS[1], chin - SHOULDERS[0])
+    with_neck = 1 - (1 - over_shoulders) * smoothstep(near.distance, *HANGING)
     return {
         "v_neutral": vertices,
         "shapedirs": near.faded(rig.shapedirs, fade),
@@ -135,7 +139,7 @@ def _torso_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W
     Shoulders follow a little and stay behind, as Real3D-Portrait's torso does (Ye et al., 2024).
     """
     near = _Near.of(rig, _vertices_in(assets, "neck", "torso"), vertices)
-    skin = _shared_with_root(near.share @ rig.lbs_weights, 1 - _rise(near.distance, *CLOTH))
+    skin = _shared_with_root(near.share @ rig.lbs_weights, 1 - smoothstep(near.distance, *CLOTH))
     follow = _following(rig, vertices)
     return {
         "v_neutral": vertices,
@@ -148,7 +152,7 @@ def _torso_carriers(rig: Rig, assets: HeadAssets, vertices: Float[np.ndarray, "W
 def _following(rig: Rig, vertices: Float[np.ndarray, "W 3"]) -> Float[np.ndarray, "W J"]:
     """Weights of what follows the neck a little: less and less from its joint outwards."""
     from_joint = np.linalg.norm(vertices - rig.joints[NECK], axis=1)
-    share = FOLLOWING * (1 - _rise(from_joint, *FOLLOWS))
+    share = FOLLOWING * (1 - smoothstep(from_joint, *FOLLOWS))
     neck = np.eye(1, rig.lbs_weights.shape[1], NECK)
     return _shared_with_root(np.repeat(neck, len(vertices), 0), share)
 
@@ -196,12 +200,6 @@ def _nearest(
 
 def _shared_with_root(weights: Float[np.ndarray, "W J"], share: Float[np.ndarray, "W"]) -> Float[np.ndarray, "W J"]:
     return share[:, None] * weights + (1 - share)[:, None] * np.eye(1, weights.shape[1])
-
-
-def _rise(value: Float[np.ndarray, "W"], low: float, high: float) -> Float[np.ndarray, "W"]:
-    """Return 0 below `low` and 1 above `high`, smoothly between (smoothstep)."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _cell(

@@ -16,6 +16,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from likeness.geometry.cameras import Camera
+from likeness.geometry.easing import smoothstep
 from likeness.lifting.inflation import GRID, Cells, closed_surface, solve_poisson, union_of_balls, upsample
 from likeness.lifting.palette import commonness
 from likeness.lifting.parsing import Material
@@ -164,8 +165,7 @@ def _torso_share(scene: Scene, coarse: Camera) -> Float[np.ndarray, "G G"]:
     chin = scene.portrait.landmarks[CHIN, 1] * GRID / len(scene.portrait.alpha)
     metres_per_row = coarse.T_camera_head[2, 3] / coarse.K[1, 1]
     below_chin = (np.arange(GRID) + 0.5 - chin) * metres_per_row
-    share = np.clip((below_chin - NECK_BEGINS) / (NECK_ENDS - NECK_BEGINS), 0, 1)
-    return np.repeat((share * share * (3 - 2 * share))[:, None], GRID, 1)
+    return np.repeat(smoothstep(below_chin, NECK_BEGINS, NECK_ENDS)[:, None], GRID, 1)
 
 
 def _middle_depth(scene: Scene, share: Float[np.ndarray, "G G"]) -> Float[np.ndarray, "G G"]:

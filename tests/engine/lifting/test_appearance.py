@@ -13,7 +13,7 @@ from likeness.geometry.cameras import look_at_face
 from likeness.geometry.frames import vertex_normals
 from likeness.lifting.appearance import complete_skin, without_strays
 from likeness.lifting.lighting import GAMMA
-from likeness.lifting.parsing import BROWS
+from likeness.lifting.outlines import BROWS
 from likeness.lifting.visibility import explain_pixels, pixel_of, raster_of
 
 from .conftest import SIZE, SKIN_COLOR, photograph_head, scene_of
