@@ -17,7 +17,6 @@ from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, PortraitVi
 from likeness.contract.lighting import unlit
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.assets import HeadAssets
-from likeness.head.flame import load_flame
 from likeness.head.model import bake_rig, load_open_head
 from likeness.lifting.lift import lift_portrait, make_scene
 from likeness.portrait.build import make_portrait
@@ -25,7 +24,6 @@ from likeness.portrait.faces import choose_face
 from likeness.portrait.read import read_photograph
 from likeness.portrait.types import PictureFile, Portrait
 from likeness.tracking.fit import fit_portrait
-from likeness.tracking.flame import complete_flame
 from likeness.tracking.types import HeadFit
 
 THUMBNAIL_SIZE = 256
@@ -92,7 +90,12 @@ def create_avatar(
 
 def load_head(head: str) -> HeadAssets:
     """Return Open Head for `open`, else the FLAME model in the named file, completed with what FLAME lacks."""
-    return load_open_head() if head == "open" else complete_flame(load_flame(Path(head)))
+    if head == "open":
+        return load_open_head()
+    from likeness.head.flame import load_flame
+    from likeness.tracking.flame import complete_flame  # imports SciPy's interpolation, half a second
+
+    return complete_flame(load_flame(Path(head)))
 
 
 def _info(assets: HeadAssets, portrait: Portrait, *, quality: str, seed: int) -> AvatarInfo:

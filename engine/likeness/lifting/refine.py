@@ -78,7 +78,9 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
     for step in range(iterations):
         background = torch.tensor(BACKGROUNDS[step % len(BACKGROUNDS)], device=device)
         image = model.render(background, tilts[step])
-        torch.autograd.backward([image, model.prior()], [target.gradient(image.detach(), background), None])
+        # Handing the gradient to `backward` would make torch import SymPy, for most of a second.
+        loss = torch.dot(image.flatten(), target.gradient(image.detach(), background).flatten()) + model.prior()
+        loss.backward()
         optimizer.step(1.0 if step < round(iterations * (1 - LAST_PART)) else LAST_RATE)
         model.keep_in_range()
         progress.update("refine", (step + 1) / iterations)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,26 @@ def silenced_stderr() -> Iterator[None]:
             os.close(null)
 
 
+@contextmanager
+def _without_plots() -> Iterator[None]:
+    """Spare MediaPipe's import matplotlib's, which takes a second: only its plots of landmarks use it."""
+    missing = [name for name in ("matplotlib", "matplotlib.pyplot") if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in missing})
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]
+
+
 def _started(create: Callable[[Any], Any]) -> Any:
-    """Build a MediaPipe solution; the import waits until here because it takes most of a second.
+    """Build a MediaPipe solution; the import waits until here because it takes a third of a second.
 
     The first picture makes sure that the graph's threads have started, and logged, before standard error is back.
     """
     with silenced_stderr():
-        import mediapipe
+        with _without_plots():
+            import mediapipe
 
         solution = create(mediapipe.solutions)
         solution.process(np.zeros((256, 256, 3), np.uint8))
