@@ -76,8 +76,15 @@ class AvatarProperties(bpy.types.PropertyGroup):
     light: FloatVectorProperty(
         size=27,
         default=(1.0,) * 3 + (0.0,) * 24,
-        description="The portrait's light as nine spherical harmonics of red, green and blue, in the mesh's axes",
+        description="The portrait's light: nine spherical harmonics of red, green and blue, in the body's axes",
     )
+    light_still: FloatVectorProperty(
+        size=27,
+        default=(1.0,) * 3 + (0.0,) * 24,
+        description="The same in the head's axes, with all joints at rest",
+    )
+    light_body: IntVectorProperty(size=3, description="Vertices that move with the body alone")
+    light_head: IntVectorProperty(size=3, description="Vertices that move with the head alone")
     show: EnumProperty(items=SHOW_ITEMS, name="Show", default="SPLATS", update=_show_changed)
     visible: BoolProperty(
         name="Overlay", description="Draw the photographed head in the viewport", default=True, update=_show_changed

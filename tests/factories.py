@@ -43,8 +43,10 @@ def make_rig(rng: np.random.Generator) -> Rig:
     all_faces = np.concatenate([faces, len(vertices) + np.array([[0, 1, 2], [0, 2, 3]])]).astype(np.int32)
     shapedirs = rng.normal(0, 2e-3, (len(all_vertices), 3, len(ARKIT_NAMES))).astype(np.float32)
     shapedirs[len(vertices) :] = 0
+    shapedirs[vertices[:, 1].argsort()[-60:]] = 0  # the skull, which no control moves
     weights = np.zeros((len(all_vertices), 5), np.float32)
-    weights[:, 1] = 1
+    weights[: len(vertices), 1] = 1
+    weights[len(vertices) :, 0] = 1
     return Rig(
         v_neutral=all_vertices,
         faces=all_faces,

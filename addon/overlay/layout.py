@@ -2,7 +2,7 @@
 
 Convention: a Gaussian rides on the triangle a, b, c with the frame F = [e1, e2, n / sqrt(|n|)]; its mean is
 a + F local_mean, its covariance F C F^T with C = local_basis local_basis^T. Everything here is in that frame.
-Its colour is its albedo in the portrait's light (`likeness.contract.lighting`), by the normal F^-T conormal.
+Its colour is its albedo in the portrait's light (`likeness.contract.lighting`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Annotated
 import numpy as np
 
 from likeness.contract.levels import widening
+from likeness.contract.lighting import LitColors
 
 from ..conventions import blender_to_head
 
 Array = Annotated
 TEXELS = 5
-"""RGBA32F texels of a Gaussian: a, b, c, opacity | mean xyz, red | C xx, xy, xz, green | C yy, yz, zz, blue | conormal;
+"""RGBA32F texels of a Gaussian: a, b, c, opacity | mean xyz, red | C xx, xy, xz, green | C yy, yz, zz, blue | facing;
 the colour is the albedo."""
 WIDTH = 1280
 """Texels in a row of every data texture; a multiple of TEXELS, and no graphics card is narrower."""
@@ -35,10 +36,7 @@ class Gaussians:
     local_mean: Array[np.ndarray, "N 3"]
     local_basis: Array[np.ndarray, "N 3 3"]
     opacities: Array[np.ndarray, "N"]
-    albedo: Array[np.ndarray, "N 3"]
-    conormals: Array[np.ndarray, "N 3"]
-    light: Array[np.ndarray, "9 3"]
-    """Spherical harmonics in the mesh's axes."""
+    lit: LitColors
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,6 @@ def _texels(
     texels[:, 1, :3] = gaussians.local_mean[kept]
     texels[:, 2, :3] = covariance[:, 0]
     texels[:, 3, :3] = covariance[:, [1, 1, 2], [1, 2, 2]]
-    texels[:, 1:4, 3] = gaussians.albedo[kept]
-    texels[:, 4, :3], texels[:, 4, 3] = gaussians.conormals[kept], 0
+    texels[:, 1:4, 3] = gaussians.lit.albedo[kept]
+    texels[:, 4, :3], texels[:, 4, 3] = gaussians.lit.facing[kept], 0
     return texels

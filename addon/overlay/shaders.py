@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 CLIP_PLANES = 4
 VIEW_FLOATS = 16 + 16 + 4 + 4 * CLIP_PLANES
-LIGHT_ROWS = 9
+LIGHT_ROWS = 18
 STRUCTS = """
 struct SplatView { mat4 view; mat4 proj; vec4 size; vec4 clip[4]; };
-struct SplatLight { vec4 harmonics[9]; };
+struct SplatLight { vec4 still[9]; vec4 now[9]; };
 """
 
 SPLAT_VERTEX = """
@@ -29,13 +29,15 @@ vec4 texel(sampler2D image, int i) {
   return texelFetch(image, ivec2(i % width, i / width), 0);
 }
 
-vec3 shade(vec3 n) {  /* likeness.contract.lighting.shade */
-  vec3 s = light.harmonics[0].rgb;
-  s += sqrt(3.0) * (light.harmonics[1].rgb * n.x + light.harmonics[2].rgb * n.y + light.harmonics[3].rgb * n.z);
-  s += sqrt(15.0) * (light.harmonics[4].rgb * (n.x * n.y) + light.harmonics[5].rgb * (n.y * n.z));
-  s += sqrt(15.0) * (light.harmonics[6].rgb * (n.x * n.z) + light.harmonics[7].rgb * (0.5 * (n.x * n.x - n.y * n.y)));
-  s += 0.5 * sqrt(5.0) * light.harmonics[8].rgb * (3.0 * n.z * n.z - 1.0);
-  return pow(max(s, vec3(DIMMEST)), vec3(1.0 / GAMMA));
+#define IRRADIANCE(h, n) \\
+  (h[0].rgb + sqrt(3.0) * (h[1].rgb * n.x + h[2].rgb * n.y + h[3].rgb * n.z) \\
+   + sqrt(15.0) * (h[4].rgb * (n.x * n.y) + h[5].rgb * (n.y * n.z) + h[6].rgb * (n.x * n.z)) \\
+   + 0.5 * sqrt(15.0) * h[7].rgb * (n.x * n.x - n.y * n.y) + 0.5 * sqrt(5.0) * h[8].rgb * (3.0 * n.z * n.z - 1.0))
+
+vec3 shade(vec3 n, float share) {  /* likeness.contract.lighting */
+  vec3 still = pow(max(IRRADIANCE(light.still, n), vec3(DIMMEST)), vec3(1.0 / GAMMA));
+  vec3 now = pow(max(IRRADIANCE(light.now, n), vec3(DIMMEST)), vec3(1.0 / GAMMA));
+  return mix(still, now, share);
 }
 
 void main() {
@@ -47,7 +49,7 @@ void main() {
   int g = 5 * int(texel(order, gl_InstanceID).r + 0.5);
   vec4 corners = texel(gaussians, g), mean = texel(gaussians, g + 1);
   vec4 upper = texel(gaussians, g + 2), lower = texel(gaussians, g + 3);
-  vec3 conormal = texel(gaussians, g + 4).xyz;
+  vec3 facing = texel(gaussians, g + 4).xyz;
 
   vec3 a = texel(positions, int(corners.x + 0.5)).xyz;
   vec3 e1 = texel(positions, int(corners.y + 0.5)).xyz - a;
@@ -82,10 +84,8 @@ void main() {
   offset = reach * vec2((gl_VertexID & 1) == 0 ? -1.0 : 1.0, (gl_VertexID & 2) == 0 ? -1.0 : 1.0);
   vec2 pixels = axis * (offset.x * sqrt(longer)) + vec2(-axis.y, axis.x) * (offset.y * sqrt(shorter));
   color = vec4(mean.w, upper.w, lower.w, corners.w);
-  /* cofactors: the inverse transpose of the frame, but for scale */
-  vec3 normal = cross(e2, n) * conormal.x + cross(n, e1) * conormal.y + cross(e1, e2) * conormal.z;
-  float squared = dot(normal, normal);
-  if (squared > 1e-30) color.rgb *= shade(normal * inversesqrt(squared));
+  float share = length(facing);
+  if (share > 0.0) color.rgb *= shade(facing / share, share);
   depth = point.z;
   gl_Position = vec4(ndc + 2.0 * pixels / cam.size.xy, h.z / h.w, 1.0);
 }

@@ -11,14 +11,25 @@ from mathutils import Matrix
 
 from likeness.contract.errors import InputError, LikenessError
 from likeness.contract.levels import LEVELS
+from likeness.contract.lighting import LitColors
 
 from . import state
 from .layout import Gaussians
 
 Array = Annotated
 SCALARS = ("vertex_a", "vertex_b", "vertex_c", "opacity")
-VECTORS = ("position", "local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "albedo", "conormal")
+VECTORS = ("position", "local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "albedo", "facing")
 TYPES = {"FLOAT": ("value", 1, np.float32), "INT": ("value", 1, np.int32), "FLOAT_VECTOR": ("vector", 3, np.float32)}
+
+
+@dataclass(frozen=True)
+class Light:
+    """The portrait's light as the mesh carries it: numbers that compare."""
+
+    still: tuple[float, ...]
+    harmonics: tuple[float, ...]
+    body: tuple[int, ...]
+    head: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,7 @@ class Posed:
     """Only good for this redraw."""
     positions: Array[np.ndarray, "V 3"]
     """The evaluated mesh's vertices, object space, float32."""
-    light: tuple[float, ...]
-    """As `read_gaussians` takes it."""
+    light: Light
     matrix_world: Matrix
     most: int | None
     """Splats to draw; None for all."""
@@ -56,12 +66,18 @@ def posed(mesh: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Posed:
         name=mesh.name,
         splats=settings.splats,
         positions=_positions(mesh, evaluated),
-        light=tuple(settings.light),
+        light=light_of(mesh),
         matrix_world=evaluated.matrix_world.copy(),
         most=LEVELS.get(settings.detail.lower()),
         opacity=settings.opacity,
         show=settings.show,
     )
+
+
+def light_of(mesh: bpy.types.Object) -> Light:
+    """Read an avatar's light from its mesh."""
+    settings = mesh.likeness
+    return Light(*map(tuple, (settings.light_still, settings.light, settings.light_body, settings.light_head)))
 
 
 def signature(splats: bpy.types.Object) -> tuple[int, ...]:
@@ -71,10 +87,8 @@ def signature(splats: bpy.types.Object) -> tuple[int, ...]:
     return (known.files, data.session_uid, len(data.vertices), known.geometry[data.session_uid])
 
 
-def read_gaussians(
-    mesh_name: str, splats: bpy.types.Object, vertex_count: int, light: tuple[float, ...]
-) -> Gaussians:
-    """Read the points' attributes; all finite, all corners in the mesh. `light`: the mesh's property, 27 numbers.
+def read_gaussians(mesh_name: str, splats: bpy.types.Object, vertex_count: int, light: Light) -> Gaussians:
+    """Read the points' attributes; all finite, all corners in the mesh.
 
     Errors: InputError `overlay.splats`.
     """
@@ -82,7 +96,7 @@ def read_gaussians(
     corners = np.stack([read[name] for name in SCALARS[:3]], axis=1)
     if not len(corners):
         raise _damaged(mesh_name, "there are no points")
-    if corners.min() < 0 or corners.max() >= vertex_count:
+    if min(corners.min(), *light.body, *light.head) < 0 or max(corners.max(), *light.body, *light.head) >= vertex_count:
         raise _damaged(mesh_name, "they lie on vertices that the mesh does not have")
     if not all(np.isfinite(values).all() for values in read.values()):
         raise _damaged(mesh_name, "they hold values that are no numbers")
@@ -92,9 +106,14 @@ def read_gaussians(
         local_mean=read["local_mean"],
         local_basis=np.stack([read[f"local_basis_{column}"] for column in range(3)], axis=2),
         opacities=read["opacity"],
-        albedo=read["albedo"],
-        conormals=read["conormal"],
-        light=np.array(light, np.float32).reshape(9, 3),
+        lit=LitColors(
+            albedo=read["albedo"],
+            facing=read["facing"],
+            still=np.array(light.still, np.float32).reshape(9, 3),
+            harmonics=np.array(light.harmonics, np.float32).reshape(9, 3),
+            body=np.array(light.body, np.int32),
+            head=np.array(light.head, np.int32),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import gpu
 import numpy as np
 
 from likeness.contract.errors import LikenessError
+from likeness.contract.lighting import LitColors, light_on
 
 from .layout import Packed, pack, padded_rows
 from .order import draw_order
@@ -29,7 +30,7 @@ class _Loaded:
     signature: tuple[object, ...]
     packed: Packed
     texels: gpu.types.GPUTexture
-    light: gpu.types.GPUUniformBuf
+    lit: LitColors
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,11 @@ class SplatPainter:
             "order": data_texture(order[:, None]),
         }
         uniforms = uniform_buffer(view.uniforms(avatar.matrix_world))
+        lit = loaded.lit
+        light = light_on(lit.harmonics, avatar.positions[lit.body], avatar.positions[lit.head])
         with target.framebuffer.bind():
             target.framebuffer.clear(color=(0.0, 0.0, 0.0, 0.0))
-            self._draw(images, {"cam": uniforms, "light": loaded.light}, len(order))
+            self._draw(images, {"cam": uniforms, "light": _light_buffer(lit.still, light)}, len(order))
 
     def _draw(
         self, images: dict[str, gpu.types.GPUTexture], blocks: dict[str, gpu.types.GPUUniformBuf], count: int
@@ -111,7 +114,8 @@ def _read(avatar: Posed, wanted: tuple[object, ...]) -> _Loaded | _Refused:
     except LikenessError as reason:
         return _Refused(wanted, reason)
     packed = pack(gaussians, avatar.most)
-    return _Loaded(wanted, packed, data_texture(packed.texels.reshape(-1, 4)), _light_buffer(gaussians.light))
+    texels = data_texture(packed.texels.reshape(-1, 4))
+    return _Loaded(wanted, packed, texels, gaussians.lit)
 
 
 def data_texture(values: Array[np.ndarray, "M C"]) -> gpu.types.GPUTexture:
@@ -133,10 +137,10 @@ def _four_columns(positions: Array[np.ndarray, "V 3"]) -> Array[np.ndarray, "V 4
     return columns
 
 
-def _light_buffer(light: Array[np.ndarray, "9 3"]) -> gpu.types.GPUUniformBuf:
+def _light_buffer(still: Array[np.ndarray, "9 3"], light: Array[np.ndarray, "9 3"]) -> gpu.types.GPUUniformBuf:
     """Upload the shader's `SplatLight`."""
     rows = np.zeros((LIGHT_ROWS, 4), np.float32)
-    rows[:, :3] = light
+    rows[:, :3] = np.concatenate([still, light])
     return uniform_buffer(rows.ravel())
 
 

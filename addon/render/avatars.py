@@ -18,7 +18,7 @@ from bpy.types import Depsgraph, LayerCollection, Object, Scene, ViewLayer
 from likeness.contract.errors import InputError
 
 from ..overlay.layout import Gaussians
-from ..overlay.source import read_gaussians
+from ..overlay.source import light_of, read_gaussians
 from ..scene.find import armature_of, avatars
 from .engine import key_of
 from .marks import CONSTRAINT, change
@@ -56,8 +56,7 @@ def in_render(scene: Scene, view_layer: ViewLayer) -> tuple[Object, ...]:
 
 def read_source(mesh: Object) -> Source:
     """Read what does not change while a render lasts. Errors: InputError `overlay.splats`."""
-    settings = mesh.likeness
-    gaussians = read_gaussians(mesh.name, settings.splats, settings.vertex_count, tuple(settings.light))
+    gaussians = read_gaussians(mesh.name, mesh.likeness.splats, mesh.likeness.vertex_count, light_of(mesh))
     return Source(mesh, gaussians, key_of(gaussians))
 
 

@@ -33,7 +33,9 @@ _sent: set[str] = set()
 def key_of(gaussians: Gaussians) -> str:
     """Return a name for these very Gaussians, so that none are ever taken for others."""
     digest = hashlib.sha256()
-    for array in vars(gaussians).values():
+    arrays = vars(gaussians) | vars(gaussians.lit)
+    del arrays["lit"]
+    for array in arrays.values():
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
 
@@ -93,9 +95,7 @@ def _keep(key: str, given: Gaussians) -> KeepGaussians:
         local_mean=given.local_mean,
         local_basis=given.local_basis,
         opacities=given.opacities,
-        albedo=given.albedo,
-        conormals=given.conormals,
-        harmonics=given.light,
+        **vars(given.lit),
     )
 
 

@@ -126,11 +126,11 @@ def _number(frame: int, hashes: re.Match) -> str:
 def _painted(placed: Placed, chosen: Sequence[Object]) -> tuple[str, Gaussians]:
     """Return an avatar's Gaussians in the pure colour that it has among the chosen, else black, and their key."""
     gaussians, mesh = placed.source.gaussians, placed.source.mesh
-    colors = np.zeros_like(gaussians.albedo)
+    colors = np.zeros_like(gaussians.lit.albedo)
     place = chosen.index(mesh) if mesh in chosen else None
     if place is not None:
         colors[:, place] = 1
-    painted = replace(gaussians, albedo=colors, conormals=np.zeros_like(colors))
+    painted = replace(gaussians, lit=replace(gaussians.lit, albedo=colors, facing=np.zeros_like(colors)))
     return f"{placed.source.key}/{'black' if place is None else place}", painted
 
 

@@ -67,7 +67,10 @@ def _remember(mesh: Object, splats: Object, prepared: PreparedAvatar) -> None:
     settings = mesh.likeness
     settings.splats = splats
     settings.vertex_count = len(prepared.vertices)
-    settings.light = prepared.light.ravel()
+    settings.light, settings.light_still = (
+        array.ravel().tolist() for array in (prepared.light.harmonics, prepared.light.still)
+    )
+    settings.light_body, settings.light_head = prepared.light.body.tolist(), prepared.light.head.tolist()
     settings.head_model = prepared.info.head_model
     settings.head_model_licence = prepared.info.head_model_licence
     settings.head_model_hash = prepared.info.head_model_hash

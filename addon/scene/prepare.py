@@ -10,9 +10,9 @@ import numpy as np
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, BoundGaussians, PortraitView, Rig
 from likeness.contract.levels import in_order, rest_means
-from likeness.contract.lighting import LitColors, lit_colors, turned
+from likeness.contract.lighting import LitColors, lit_colors
 
-from ..conventions import BLENDER_FROM_HEAD, BONE_NAMES, head_to_blender, srgb_to_linear
+from ..conventions import BONE_NAMES, head_to_blender, srgb_to_linear
 from .correctives import correctives
 
 Array = Annotated
@@ -62,7 +62,7 @@ class PreparedAvatar:
     bones: tuple[PreparedBone, ...]
     points: dict[str, Array[np.ndarray, "N ..."]]
     """The points' attributes by name; `position` among them."""
-    light: Array[np.ndarray, "9 3"]
+    light: LitColors
     view: PortraitView
     portrait_expression: dict[str, float]
     portrait_png: bytes
@@ -72,7 +72,7 @@ class PreparedAvatar:
 def prepare(avatar: Avatar) -> PreparedAvatar:
     """Turn an avatar into what Blender takes."""
     avatar = in_order(avatar)
-    rig = avatar.rig
+    rig, light = avatar.rig, lit_colors(avatar)
     faces = rig.faces[: rig.head_triangles]
     controls = zip(rig.control_names, avatar.view.controls, strict=True)
     return PreparedAvatar(
@@ -82,8 +82,8 @@ def prepare(avatar: Avatar) -> PreparedAvatar:
         vertex_colors=srgb_to_linear(_vertex_colors(rig, avatar.gaussians)).astype(np.float32),
         keys=(*_control_keys(rig), *_corrective_keys(rig)),
         bones=_bones(rig),
-        points=_points(rig, avatar.gaussians, lit_colors(avatar)),
-        light=turned(avatar.lighting.harmonics, BLENDER_FROM_HEAD),
+        points=_points(rig, avatar.gaussians, light),
+        light=light,
         view=avatar.view,
         portrait_expression={name: float(value) for name, value in controls},
         portrait_png=avatar.portrait_png,
@@ -149,7 +149,7 @@ def _points(rig: Rig, gaussians: BoundGaussians, lit: LitColors) -> dict[str, np
         **columns,
         "opacity": gaussians.opacities,
         "albedo": lit.albedo,
-        "conormal": lit.conormals,
+        "facing": lit.facing,
         "part": gaussians.part.astype(np.int32),
     }
 

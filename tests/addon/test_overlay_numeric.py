@@ -13,15 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.contract.levels import widening
+from likeness.contract.lighting import LitColors
 
 
 def make(count: int, *, vertices: int = 40, seed: int = 0) -> tuple[Gaussians, np.ndarray]:
     rng = np.random.default_rng(seed)
     corners = np.array([rng.permutation(vertices)[:3] for _ in range(count)], np.int32)
     positions = rng.normal(size=(vertices, 3)).astype(np.float32)
-    values = [rng.normal(size=(count, *shape)).astype(np.float32) for shape in ((3,), (3, 3), (), (3,), (3,))]
-    light = rng.normal(size=(9, 3)).astype(np.float32)
-    return Gaussians(positions[corners].mean(axis=1), corners, *values, light), positions
+    values = [rng.normal(size=(count, *shape)).astype(np.float32) for shape in ((3,), (3, 3), ())]
+    colors = [rng.normal(size=shape).astype(np.float32) for shape in ((count, 3), (count, 3), (9, 3), (9, 3))]
+    lit = LitColors(*colors, *np.arange(6, dtype=np.int32).reshape(2, 3))
+    return Gaussians(positions[corners].mean(axis=1), corners, *values, lit), positions
 
 
 def exact_depths(gaussians: Gaussians, positions: np.ndarray, row: np.ndarray) -> np.ndarray:
@@ -46,8 +48,8 @@ def test_texels_hold_what_the_shader_reads(seed: int, count: int) -> None:
     assert sorted(which) == list(range(count))
     assert np.array_equal(packed.texels[:, 0, :3], gaussians.corners[which])
     assert np.array_equal(packed.texels[:, 0, 3], gaussians.opacities[which])
-    assert np.array_equal(packed.texels[:, 1:4, 3], gaussians.albedo[which])
-    assert np.array_equal(packed.texels[:, 4, :3], gaussians.conormals[which])
+    assert np.array_equal(packed.texels[:, 1:4, 3], gaussians.lit.albedo[which])
+    assert np.array_equal(packed.texels[:, 4, :3], gaussians.lit.facing[which])
     xx, xy, xz, yy, yz, zz = (*packed.texels[:, 2, :3].T, *packed.texels[:, 3, :3].T)
     covariance = np.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], axis=1).reshape(-1, 3, 3)
     basis = gaussians.local_basis[which].astype(np.float64)

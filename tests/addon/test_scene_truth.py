@@ -20,7 +20,7 @@ from scene_parts import COEFFICIENTS, add, assert_follows, evaluated, forward, l
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.avatar import BoundGaussians
-from likeness.contract.lighting import lit_colors, turned
+from likeness.contract.lighting import lit_colors
 
 ROTATION_MODES = ("QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 AVATAR = lively_avatar()
@@ -153,9 +153,11 @@ def test_opacity_light_and_part_stay_as_they_are(mesh):
     np.testing.assert_array_equal([each.value for each in attributes["opacity"].data], gaussians.opacities)
     lit = lit_colors(AVATAR)
     np.testing.assert_array_equal(vectors(mesh.likeness.splats, "albedo"), lit.albedo)
-    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "conormal"), lit.conormals)
-    light = np.array(mesh.likeness.light).reshape(9, 3)
-    np.testing.assert_allclose(turned(light, BLENDER_FROM_HEAD.T), lit.harmonics, atol=1e-6)
+    np.testing.assert_array_equal(vectors(mesh.likeness.splats, "facing"), lit.facing)
+    settings = mesh.likeness
+    np.testing.assert_array_equal(np.array(settings.light, np.float32).reshape(9, 3), lit.harmonics)
+    np.testing.assert_array_equal(np.array(settings.light_still, np.float32).reshape(9, 3), lit.still)
+    np.testing.assert_array_equal([*settings.light_body, *settings.light_head], [*lit.body, *lit.head])
     np.testing.assert_array_equal(integers(mesh.likeness.splats, "part"), gaussians.part)
 
 

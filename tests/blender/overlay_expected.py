@@ -18,6 +18,7 @@ from likeness.contract.lighting import LitColors, lit_colors
 from likeness.rendering.api import rasterize
 
 TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
+LIGHT = ("still", "harmonics", "body", "head")
 SHOWN_ALPHA = 1 / 255
 
 
@@ -44,8 +45,8 @@ def arrays_of(avatar: Avatar) -> dict[str, np.ndarray]:
         "local_basis": bound.local_basis[kept],
         "opacity": bound.opacities[kept],
         "albedo": lit.albedo[kept],
-        "conormal": lit.conormals[kept],
-        "harmonics": lit.harmonics,
+        "facing": lit.facing[kept],
+        **{name: getattr(lit, name) for name in LIGHT},
         "shape": 5 * rig.shapedirs[:, :, 0],
     }
 
@@ -60,8 +61,8 @@ def expected(
         np.arange(count, dtype=np.int32), arrays["local_mean"], arrays["local_basis"], arrays["opacity"],
         arrays["albedo"], np.zeros(count, np.int32),
     )  # fmt: skip
-    lit = LitColors(arrays["albedo"], arrays["conormal"], arrays["harmonics"])
-    colors = relight_reference(lit, bound.triangle, arrays["vertices"], corners)
+    lit = LitColors(arrays["albedo"], arrays["facing"], *(arrays[name] for name in LIGHT))
+    colors = relight_reference(lit, arrays["vertices"])
     means, covariances = pose_reference(bound, arrays["vertices"] @ TO_BLENDER.T, corners)
     linear = matrix_world[:3, :3]
     means, covariances = means @ linear.T + matrix_world[:3, 3], linear @ covariances @ linear.T

@@ -14,13 +14,11 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "engine")]
 
 from addon import properties  # noqa: E402
 
-from likeness.contract.lighting import turned  # noqa: E402
-
 TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
 """Head space (x left, y up, z out of the face) to Blender's axes."""
 INTS = ("vertex_a", "vertex_b", "vertex_c", "part")
 FLOATS = ("opacity",)
-VECTORS = ("local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "albedo", "conormal")
+VECTORS = ("local_mean", "local_basis_0", "local_basis_1", "local_basis_2", "albedo", "facing")
 
 
 def register_properties() -> None:
@@ -33,7 +31,7 @@ def add_avatar(arrays: dict[str, np.ndarray], name: str = "Head") -> bpy.types.O
     """Add a mesh with the splats riding on it, as the scene's builder does, but without a rig.
 
     arrays: vertices (V,3), faces (F,3), triangle_corners (N,3), local_mean, local_basis (N,3,3), opacity, albedo,
-    conormal, harmonics (9,3) in head space; and optionally shape (V,3), the offsets of a shape key "Open".
+    facing; still, harmonics (9,3), body, head (3,); and optionally shape (V,3), the offsets of a shape key "Open".
     """
     register_properties()
     vertices = arrays["vertices"] @ TO_BLENDER.T
@@ -45,7 +43,9 @@ def add_avatar(arrays: dict[str, np.ndarray], name: str = "Head") -> bpy.types.O
         key.data.foreach_set("co", (vertices + arrays["shape"] @ TO_BLENDER.T).astype(np.float32).ravel())
     splats = _add_splats(name, vertices, arrays)
     mesh.likeness.vertex_count = len(vertices)
-    mesh.likeness.light = turned(arrays["harmonics"], TO_BLENDER).ravel()
+    names = {"light": "harmonics", "light_still": "still", "light_body": "body", "light_head": "head"}
+    for setting, name in names.items():
+        setattr(mesh.likeness, setting, arrays[name].ravel().tolist())
     mesh.likeness.splats = splats
     mesh.display_type = "BOUNDS"
     mesh.hide_render = True
@@ -84,7 +84,7 @@ def _add_splats(name: str, vertices: np.ndarray, arrays: dict[str, np.ndarray]) 
     item = _add_mesh(f"{name} Splats", vertices[corners].mean(axis=1), np.zeros((0, 3), int))
     values = {f"vertex_{letter}": corners[:, i] for i, letter in enumerate("abc")}
     values |= {f"local_basis_{i}": arrays["local_basis"][:, :, i] for i in range(3)}
-    values |= {key: arrays[key] for key in ("local_mean", "opacity", "albedo", "conormal")}
+    values |= {key: arrays[key] for key in ("local_mean", "opacity", "albedo", "facing")}
     values["part"] = np.zeros(len(corners), np.int32)
     for kinds, kind, field in ((INTS, "INT", "value"), (FLOATS, "FLOAT", "value"), (VECTORS, "FLOAT_VECTOR", "vector")):
         for key in kinds:

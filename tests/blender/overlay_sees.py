@@ -201,7 +201,7 @@ def _settled(viewport: Viewport, first: float) -> Steps:
 def _green(name: str = "Green", color: tuple[float, float, float] = GREEN) -> bpy.types.Object:
     arrays = dict(np.load(ARRAYS))
     arrays["albedo"] = np.tile(np.float32(color), (len(arrays["albedo"]), 1))
-    arrays["conormal"] = np.zeros_like(arrays["albedo"])
+    arrays["facing"] = np.zeros_like(arrays["albedo"])
     arrays["opacity"] = np.full(len(arrays["albedo"]), 0.95, np.float32)
     return overlay_scene.add_avatar(arrays, name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
 from factories import make_avatar
-from likeness.contract.lighting import DIMMEST, basis, lit_colors, shade, turned, unlit
+from likeness.contract.lighting import DIMMEST, basis, light_on, lit_colors, shade, triangle_axes, turned, unlit
 
 seeds = st.integers(0, 2**20)
 
@@ -60,25 +62,37 @@ def test_nothing_is_darker_than_the_dimmest_and_no_normal_means_no_light():
 
 @given(seeds)
 def test_albedo_in_the_light_of_the_portrait_is_the_portraits_colour(seed):
-    """Normals come back from their conormals through the frames of the portrait's expression."""
     avatar = make_avatar(gaussians=100, seed=seed)
-    lit, rig, which = lit_colors(avatar), avatar.rig, avatar.gaussians.triangle
-    vertices = (rig.v_neutral + rig.shapedirs @ avatar.view.controls).astype(np.float64)
-    a, b, c = (vertices[rig.faces[which, corner]] for corner in range(3))
-    across = np.cross(b - a, c - a)
-    area = np.linalg.norm(across, axis=1)
-    sound = area > 1e-7  # at the sphere's poles triangles have no area
-    frames = np.stack([b - a, c - a, across / np.sqrt(np.maximum(area, 1e-12))[:, None]], 2)[sound]
-    normals = np.einsum("nji,nj->ni", np.linalg.inv(frames), lit.conormals[sound].astype(np.float64))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.where(length > 0, normals / np.maximum(length, 1e-30), 0)
-    np.testing.assert_allclose(normals, avatar.lighting.normals[sound], atol=1e-4)
-    colors = lit.albedo[sound] * shade(lit.harmonics, normals)
-    np.testing.assert_allclose(colors, avatar.gaussians.colors[sound], atol=1e-4)
+    lit = lit_colors(avatar)
+    length = np.linalg.norm(lit.facing, axis=1, keepdims=True)
+    colors = lit.albedo * shade(lit.still, lit.facing / np.where(length > 0, length, 1))
+    np.testing.assert_allclose(colors, avatar.gaussians.colors, atol=1e-4)
+    rest = avatar.rig.v_neutral
+    np.testing.assert_allclose(light_on(lit.harmonics, rest[lit.body], rest[lit.head]), lit.still, atol=1e-5)
+
+
+def test_what_hangs_on_the_body_does_not_follow_the_head():
+    avatar = make_avatar(gaussians=400)
+    lit, rig = lit_colors(avatar), avatar.rig
+    of_body = avatar.gaussians.triangle >= rig.head_triangles
+    length = np.linalg.norm(lit.facing, axis=1)
+    assert not length[of_body].any()
+    has_normal = np.any(avatar.lighting.normals, axis=1)
+    np.testing.assert_allclose(length[~of_body & has_normal], 1, atol=1e-5)
+    assert (rig.lbs_weights[lit.body, 0] == 1).all() and (rig.lbs_weights[lit.head, 1] == 1).all()
+
+
+@given(seeds)
+def test_triangle_axes_turn_with_the_triangle(seed):
+    rng = np.random.default_rng(seed)
+    corners, turn = rng.normal(size=(3, 3)), Rotation.random(rng=rng).as_matrix()
+    axes = triangle_axes(corners)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(triangle_axes(3 * corners @ turn.T + 1), turn @ axes, atol=1e-9)
 
 
 def test_unlit_gaussians_keep_their_colours():
     avatar = make_avatar()
-    plain = avatar.__class__(**{**vars(avatar), "lighting": unlit(len(avatar.gaussians.triangle))})
+    plain = replace(avatar, lighting=unlit(len(avatar.gaussians.triangle)))
     np.testing.assert_array_equal(lit_colors(plain).albedo, avatar.gaussians.colors)
-    assert not lit_colors(plain).conormals.any()
+    assert not lit_colors(plain).facing.any()

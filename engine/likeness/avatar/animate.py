@@ -88,7 +88,7 @@ def pose_avatar(driven: DrivenAvatar, expression: Expression) -> Posed:
     """Pose the Gaussians; skin that turns takes the light that falls on it there."""
     vertices = forward(driven.head, expression.controls, expression.pose) + expression.translation
     gaussians, faces = driven.avatar.gaussians, driven.avatar.rig.faces
-    return Posed(*pose(gaussians, vertices, faces), relight(driven.colors, gaussians.triangle, vertices, faces))
+    return Posed(*pose(gaussians, vertices, faces), relight(driven.colors, vertices))
 
 
 def draw_avatar(driven: DrivenAvatar, camera: Camera, expression: Expression) -> Rendering[np.ndarray]:

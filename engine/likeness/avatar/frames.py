@@ -61,4 +61,4 @@ def _in_world(bodies: Sequence[Body]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def _pose_in_world(body: Body) -> Posed:
     means, covars = pose(body.gaussians, body.vertices, body.triangles)
     transform(means, covars, body.T_world_body)
-    return Posed(means, covars, relight(body.colors, body.gaussians.triangle, body.vertices, body.triangles))
+    return Posed(means, covars, relight(body.colors, body.vertices))

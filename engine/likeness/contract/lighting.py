@@ -2,8 +2,9 @@
 
 A photograph's colours are albedo times the light that fell on them there. Diffuse light is nine spherical harmonics of
 the surface's normal (Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps, 2001), and
-so what a place receives after it has turned is known. The light stands still in head space: it belongs to the room, in
-which bones turn the head; a camera that goes round the avatar, or an object that is turned, takes the light along.
+so what a place receives after the head has turned is known. The light goes with the body: the neck turns the skin in
+it, while the root, a turned object or a camera that goes round the avatar take it along. Expressions do not count:
+what a coarse mesh's normals do in a fold or a shut lid is not what skin does there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import numpy as np
 
-from likeness.contract.avatar import Avatar, Lighting
+from likeness.contract.avatar import JOINT_NAMES, Avatar, Lighting, Rig
 
 Array = Annotated
 GAMMA = 2.2
@@ -21,20 +22,32 @@ GAMMA = 2.2
 DIMMEST = 0.35
 """Least irradiance, of the mean from all sides, that is told apart: in deep shade colours say little of the skin."""
 
+LEAST_SHARE = 1e-3
+"""Of the neck's turn that a Gaussian has to follow for its colour to change."""
+STEADY = 1e-4
+"""Joint's weight, and metres of other shapes, up to which a vertex is as steady as the steadiest."""
+
 
 @dataclass(frozen=True)
 class LitColors:
-    """Gaussians' colours taken out of the portrait's light: colour = albedo * shade(n), n = F^-T conormal, normalised.
+    """Gaussians' colours taken out of the portrait's light.
 
-    F is the frame of a Gaussian's triangle (`contract.avatar.BoundGaussians`), so that normals follow deformations.
+    colour = albedo * ((1 - share) * shade(still, n) + share * shade(light, n)), where n is the direction of `facing`
+    and share its length, `light` what `light_on` says of a pose. Normals and lights are in the axes of the head's
+    triangle, in which a head that turns stands still while the light goes round it.
     """
 
     albedo: Array[np.ndarray, "N 3"]
     """sRGB in a light of 1."""
-    conormals: Array[np.ndarray, "N 3"]
-    """Unit; zero where light never changes, and shade is 1."""
+    facing: Array[np.ndarray, "N 3"]
+    """The surface's normal, as long as the Gaussian goes with the head and not with the body: 0 to 1."""
+    still: Array[np.ndarray, "9 3"]
+    """The light with all joints at rest."""
     harmonics: Array[np.ndarray, "9 3"]
-    """As `contract.avatar.Lighting` has them, in the space of the vertices."""
+    """The same in the axes of the body's triangle."""
+    body: Array[np.ndarray, "3"]
+    head: Array[np.ndarray, "3"]
+    """Vertices that move with the body alone, and with the head, int32."""
 
 
 def unlit(count: int) -> Lighting:
@@ -47,15 +60,49 @@ def unlit(count: int) -> Lighting:
 def lit_colors(avatar: Avatar) -> LitColors:
     """Take an avatar's colours out of its light; float32."""
     rig, gaussians, lighting = avatar.rig, avatar.gaussians, avatar.lighting
-    vertices = (rig.v_neutral + rig.shapedirs @ avatar.view.controls).astype(np.float64)
-    a, b, c = (vertices[rig.faces[gaussians.triangle, corner]] for corner in range(3))
-    across = np.cross(b - a, c - a)
-    upright = across / np.sqrt(np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-24))
-    conormals = np.stack([(edge * lighting.normals).sum(1) for edge in (b - a, c - a, upright)], 1)
-    length = np.linalg.norm(conormals, axis=1, keepdims=True)
-    conormals = np.where(length > 0, conormals / np.maximum(length, 1e-30), 0.0)
-    albedo = gaussians.colors / shade(lighting.harmonics, lighting.normals)
-    return LitColors(albedo.astype(np.float32), conormals.astype(np.float32), lighting.harmonics)
+    body, head = (_steady_triangle(rig, JOINT_NAMES.index(name)) for name in ("root", "neck"))
+    body_rest, head_rest = (triangle_axes(rig.v_neutral[corners]) for corners in (body, head))
+    share = 1 - rig.lbs_weights[rig.faces[gaussians.triangle]].mean(1)[:, JOINT_NAMES.index("root")]
+    normals = np.where(share[:, None] > LEAST_SHARE, lighting.normals, 0.0)
+    return LitColors(
+        albedo=(gaussians.colors / shade(lighting.harmonics, normals)).astype(np.float32),
+        facing=(normals * np.clip(share, 0, 1)[:, None] @ head_rest).astype(np.float32),
+        still=turned(lighting.harmonics, head_rest.T),
+        harmonics=turned(lighting.harmonics, body_rest.T),
+        body=body,
+        head=head,
+    )
+
+
+def light_on(
+    harmonics: Array[np.ndarray, "9 3"], body: Array[np.ndarray, "3 3"], head: Array[np.ndarray, "3 3"]
+) -> Array[np.ndarray, "9 3"]:
+    """Return the light in the axes of the head's triangle.
+
+    `harmonics` are `LitColors`'; `body` and `head` the posed corners of its triangles, in any one space.
+    """
+    return turned(harmonics, triangle_axes(head).T @ triangle_axes(body))
+
+
+def triangle_axes(corners: Array[np.ndarray, "3 3"]) -> Array[np.ndarray, "3 3"]:
+    """Return a triangle's axes as columns: along its first side, across it in the plane, and the normal."""
+    a, b, c = np.asarray(corners, np.float64)
+    normal = np.cross(b - a, c - a)
+    axes = np.stack([b - a, np.cross(normal, b - a), normal], 1)
+    return axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-30)
+
+
+def _steady_triangle(rig: Rig, joint: int) -> Array[np.ndarray, "3"]:
+    """Choose three vertices far apart of those that go with a joint most and that nothing else moves."""
+    moved = sum(np.abs(shapes).max(axis=(1, 2), initial=0.0) for shapes in (rig.shapedirs, rig.posedirs))
+    weight = rig.lbs_weights[:, joint] - moved
+    steady = np.flatnonzero(weight >= weight.max() - STEADY)
+    points = rig.v_neutral[steady].astype(np.float64)
+    first = np.argmax(np.linalg.norm(points - points.mean(0), axis=1))
+    second = np.argmax(np.linalg.norm(points - points[first], axis=1))
+    along = points[second] - points[first]
+    third = np.argmax(np.linalg.norm(np.cross(points - points[first], along), axis=1))
+    return steady[[first, second, third]].astype(np.int32)
 
 
 def shade(harmonics: Array[np.ndarray, "9 3"], normals: Array[np.ndarray, "N 3"]) -> Array[np.ndarray, "N 3"]:

@@ -87,10 +87,13 @@ class KeepGaussians:
     local_basis: Array[np.ndarray, "N 3 3"]
     opacities: Array[np.ndarray, "N"]
     albedo: Array[np.ndarray, "N 3"]
-    conormals: Array[np.ndarray, "N 3"]
+    facing: Array[np.ndarray, "N 3"]
+    still: Array[np.ndarray, "9 3"]
     harmonics: Array[np.ndarray, "9 3"]
-    """In the space of the vertices. `contract.lighting.LitColors` says what these three mean, `contract.avatar.
-    BoundGaussians` the others; all float32."""
+    body: Array[np.ndarray, "3"]
+    head: Array[np.ndarray, "3"]
+    """The last two are int32. `contract.lighting.LitColors` says what these six mean, `contract.avatar.BoundGaussians`
+    the others; all else is float32."""
 
 
 @dataclass(frozen=True)

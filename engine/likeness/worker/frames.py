@@ -63,7 +63,7 @@ def body(key: str, vertices: Array[np.ndarray, "V 3"], T_world_body: Array[np.nd
     kept = _find(key, len(vertices))
     index = np.arange(len(kept.corners), dtype=np.int32)
     bound = BoundGaussians(index, kept.local_mean, kept.local_basis, kept.opacities, kept.albedo, np.zeros_like(index))
-    colors = LitColors(kept.albedo, kept.conormals, kept.harmonics)
+    colors = LitColors(kept.albedo, kept.facing, kept.still, kept.harmonics, kept.body, kept.head)
     return Body(bound, colors, kept.corners, vertices, T_world_body)
 
 
@@ -88,7 +88,7 @@ def _find(key: str, vertex_count: int) -> KeepGaussians:
     kept = _kept.get(key)
     if kept is None:
         raise UsageError("frame.unknown", "The engine does not have this avatar's splats.", "Send them again.")
-    if len(kept.corners) and kept.corners.max() >= vertex_count:
+    if len(kept.corners) and max(kept.corners.max(), kept.body.max(), kept.head.max()) >= vertex_count:
         raise UsageError("frame.request", "Splats lie on vertices that the mesh does not have.", "Send them again.")
     _kept.move_to_end(key)
     return kept
@@ -106,14 +106,17 @@ def _check_gaussians(request: KeepGaussians) -> None:
         "local_basis": (count, 3, 3),
         "opacities": (count,),
         "albedo": (count, 3),
-        "conormals": (count, 3),
+        "facing": (count, 3),
+        "still": (9, 3),
         "harmonics": (9, 3),
+        "body": (3,),
+        "head": (3,),
     }
     for name, shape in shapes.items():
-        array, dtype = getattr(request, name), np.int32 if name == "corners" else np.float32
+        array, dtype = getattr(request, name), np.int32 if name in ("corners", "body", "head") else np.float32
         if array.shape != shape or array.dtype != dtype or not np.isfinite(array).all():
             raise UsageError("frame.gaussians", f"The splats' {name} are not as agreed.", "Create the avatar again.")
-    if count and request.corners.min() < 0:
+    if min(request.corners.min(initial=0), request.body.min(), request.head.min()) < 0:
         raise UsageError("frame.gaussians", "Splats lie on vertices before the first.", "Create the avatar again.")
 
 

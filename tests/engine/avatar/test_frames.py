@@ -85,5 +85,5 @@ def test_the_part_that_is_drawn_is_all_that_is_seen(place):
 def _some(body, chosen):
     fields = body.gaussians.__dataclass_fields__
     gaussians = type(body.gaussians)(**{name: getattr(body.gaussians, name)[chosen] for name in fields})
-    lit = replace(body.colors, albedo=body.colors.albedo[chosen], conormals=body.colors.conormals[chosen])
+    lit = replace(body.colors, albedo=body.colors.albedo[chosen], facing=body.colors.facing[chosen])
     return replace(body, gaussians=gaussians, colors=lit)

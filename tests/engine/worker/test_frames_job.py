@@ -87,8 +87,9 @@ def test_a_frame_that_does_not_fit_is_refused(changed):
     "changed",
     [
         {"albedo": np.zeros((2, 3), np.float32)},
-        {"conormals": np.zeros((2, 3), np.float32)},
+        {"facing": np.zeros((2, 3), np.float32)},
         {"harmonics": np.zeros((3, 9), np.float32)},
+        {"head": np.array([0, 1, -1], np.int32)},
         {"opacities": np.zeros(300)},
         {"local_mean": np.full((300, 3), np.inf, np.float32)},
         {"corners": np.full((300, 3), -1, np.int32)},
