@@ -71,7 +71,8 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
     """Fit the seen Gaussians to the portrait and return all of them, bound again."""
     rows = np.concatenate([np.flatnonzero(layer.seen), _showing(scene, layer, device)])
     seen_count = int(layer.seen.sum())
-    model = _SeenModel(scene, _posed(scene, layer.bound, rows, device), seen_count)
+    tint = torch.tensor(layer.tint[rows[:seen_count]], dtype=torch.float32, device=device)
+    model = _SeenModel(scene, _posed(scene, layer.bound, rows, device), seen_count, tint)
     target = _Target(scene, device)
     optimizer = Adam([(parameter, RATES[name]) for name, parameter in model.parameters.items()])
     tilts = _tilts(iterations)
@@ -90,7 +91,7 @@ def refine(scene: Scene, layer: Layer, *, iterations: int, device: str, progress
 class _SeenModel:
     """The parameters of the seen Gaussians, which come first, and the fixed rest."""
 
-    def __init__(self, scene: Scene, posed: _Posed, seen_count: int) -> None:
+    def __init__(self, scene: Scene, posed: _Posed, seen_count: int, tint: torch.Tensor | None = None) -> None:
         device = posed.means.device
         self.scene, self.posed, self.count = scene, posed, seen_count
         self.viewmat = torch.tensor(scene.camera.T_camera_head, dtype=torch.float32, device=device)
@@ -105,6 +106,9 @@ class _SeenModel:
         self.log_scale = torch.zeros(seen_count, 2, device=device, requires_grad=True)
         self.logit = torch.logit(posed.opacities[:seen_count].clamp(0.02, MAX_OPACITY)).requires_grad_()
         self.color = posed.colors[:seen_count].clone().requires_grad_()
+        most = 1.0 if tint is None else tint[:, None]
+        lifted = self.color.detach()
+        self.darkest, self.brightest = (lifted - most).clamp(min=0), (lifted + most).clamp(max=1)
 
     @property
     def parameters(self) -> dict[str, torch.Tensor]:
@@ -151,9 +155,9 @@ class _SeenModel:
         return SCALE_PRIOR * self.log_scale.square().mean() + COLOR_PRIOR * color_change / pixels
 
     def keep_in_range(self) -> None:
-        """Project colours into 0..1 and sizes near the lifted ones: much smaller, they would part from the side."""
+        """Project colours and sizes near the lifted ones: much smaller, Gaussians would part from the side."""
         with torch.no_grad():
-            self.color.clamp_(0, 1)
+            self.color.clamp_(self.darkest, self.brightest)
             self.log_scale.clamp_(*SCALE_RANGE)
 
     def posed_seen(self) -> _Posed:

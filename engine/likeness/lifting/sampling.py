@@ -113,6 +113,7 @@ def make_layer(
     opacities: Float[np.ndarray, "N"],
     part: Part,
     seen: Bool[np.ndarray, "N"],
+    tint: Float[np.ndarray, "N"] | float = 1.0,
 ) -> Layer:
     """Bind Gaussians to triangles of the given pose."""
     local_mean, local_basis = bind(means, basis, triangle, vertices, faces)
@@ -124,4 +125,4 @@ def make_layer(
         colors=np.clip(colors, 0, 1).astype(np.float32),
         part=np.full(len(triangle), int(part), np.int32),
     )
-    return Layer(bound, seen)
+    return Layer(bound, seen, np.broadcast_to(np.float32(tint), len(triangle)))

@@ -15,7 +15,9 @@ from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.closed_lids import lift_closed_lids
 from likeness.lifting.eyes import with_eyeballs
 from likeness.lifting.lids import find_folds, lash_layer, lash_pixels, lift_folds
+from likeness.lifting.lips import stretched
 from likeness.lifting.sampling import lift_pixels, make_layer
+from likeness.lifting.seen_teeth import clear_mouth
 from likeness.lifting.surface import LEAST_SHOWN, lift_surface
 from likeness.lifting.types import Layer, Scene
 from likeness.lifting.visibility import Label, Visibility, beside_mouth
@@ -29,6 +31,8 @@ LOOSE_OFFSET, MOST_OFFSET = 0.0008, 0.004
 LOOSE_CONTRAST = 0.1
 """Most by which the colour departs from the fill of a loose pixel that looks like skin or shows background, and of one
 beside the open mouth."""
+LIP_TINT = 0.05
+"""Most by which refinement changes such a lip's colour, 0..1."""
 DARK_REACH, BRIGHT_REACH = 0.003, 0.008
 """Distance from the outline up to which what is darker than skin, and what is not, counts as background, metres."""
 FLATTER = 0.25
@@ -48,17 +52,22 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     skin = view.label == Label.SKIN
     # No samples are laid on the scalp: where a forehead reaches up there, its pixels alone stand for it.
     enough = np.where(scene.triangles_in("scalp")[view.triangle], MIN_FACING_SCALP, MIN_FACING)
+    grazed_lips = beside_mouth(view) & (view.facing < MIN_FACING)
+    enough[grazed_lips] = 0.0
+    enough[beside_mouth(view) & stretched(scene)[view.triangle]] = np.inf
     lifted = skin & (view.facing >= enough) & ~scene.triangles_in("ears")[view.triangle]
     loose = skin & ~lifted & (colors.shown <= LEAST_SHOWN)
     lashes = lash_pixels(scene, view)
     slope = _slope(view)
+    steepest = np.where(grazed_lips, LOOSE_STEEPEST, STEEPEST)[..., None]
     layers = [
-        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -STEEPEST, STEEPEST), colors),
+        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -steepest, steepest), colors),
         _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
         *lift_surface(scene, view, colors, folds, lifted, rng),
         *lift_closed_lids(scene, view, colors, folds, lashes, rng),
         lift_folds(scene, view, colors, folds, lifted, rng),
     ]
+    layers = clear_mouth(scene, view, layers)
     return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers
 
 
@@ -70,7 +79,7 @@ def _slope(view: Visibility) -> Float[np.ndarray, "S S 2"]:
 def _pixel_layer(
     scene: Scene, view: Visibility, mask: Bool[np.ndarray, "S S"], slope: Float[np.ndarray, "S S 2"], colors: SkinColors
 ) -> Layer:
-    """Lift the masked pixels onto the surface; beside the open mouth in a colour near the fill's, for good.
+    """Lift the masked pixels onto the surface; beside the open mouth in a colour near the fill's, now and refined.
 
     There a pixel is partly tooth or gap, and would stand on the closed lips as a speck.
     """
@@ -89,7 +98,8 @@ def _pixel_layer(
         colors=np.where(lip[:, None], near_fill, cells.color),
         opacities=cells.opacity,
         part=Part.SKIN,
-        seen=~lip,
+        seen=np.ones(len(depth), bool),
+        tint=np.where(lip, LIP_TINT, 1.0),
     )
 
 

@@ -58,6 +58,9 @@ class Layer:
     bound: BoundGaussians
     seen: Bool[np.ndarray, "N"]
     """Visible in the portrait: refinement may move and colour it. The others stay as they were filled in."""
+    tint: Float[np.ndarray, "N"]
+    """Most by which refinement may change each channel of a colour, 0..1: what is partly something else's colour in the
+    portrait must not take that."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,12 @@ def join_layers(layers: list[Layer]) -> Layer:
     """Concatenate layers in order."""
     fields = BoundGaussians.__dataclass_fields__
     bound = BoundGaussians(**{name: np.concatenate([getattr(x.bound, name) for x in layers]) for name in fields})
-    return Layer(bound=bound, seen=np.concatenate([x.seen for x in layers]))
+    seen, tint = (np.concatenate([getattr(x, name) for x in layers]) for name in ("seen", "tint"))
+    return Layer(bound=bound, seen=seen, tint=tint)
 
 
 def keep(layer: Layer, mask: Bool[np.ndarray, "N"]) -> Layer:
     """Return the marked Gaussians of a layer."""
     fields = BoundGaussians.__dataclass_fields__
-    return Layer(BoundGaussians(**{name: getattr(layer.bound, name)[mask] for name in fields}), layer.seen[mask])
+    bound = BoundGaussians(**{name: getattr(layer.bound, name)[mask] for name in fields})
+    return Layer(bound, layer.seen[mask], layer.tint[mask])

@@ -35,8 +35,10 @@ PULL_SMOOTHING, PULL_STEPS = 1.5, 5
 """Blur in pixels of the outline that points are pulled to, and steps of the way there."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
-LIP_EDGE = 4
+LIP_EDGE = 3
 """Pixels beside an open mouth whose colour is partly tooth's or gap's."""
+LEAST_LIP_FACING = 0.25
+"""Cosine with the view under which the surface behind a lip's pixel is the lip's inner side."""
 
 
 class Label(IntEnum):
@@ -103,6 +105,7 @@ def explain_pixels(scene: Scene) -> Visibility:
         label[mask] = Label.MOUTH if name == "mouth" else Label.EYE
     label[worn] = Label.GLASSES
     normal, facing = _normals(scene, triangle, bary)
+    _turn_lips_out(label, triangle, depth, normal, facing)
     label[guess.scalp & (label == Label.SKIN) & (facing < SCALP_FACING)] = Label.VOLUME
     label[scene.portrait.alpha < ALPHA_FLOOR] = Label.BACKGROUND
     off_mesh = np.isin(label, (Label.BACKGROUND, Label.VOLUME))
@@ -113,6 +116,27 @@ def explain_pixels(scene: Scene) -> Visibility:
 def beside_mouth(view: Visibility) -> Bool[np.ndarray, "S S"]:
     """Mark an open mouth and the lips' pixels beside it, which are partly tooth or gap."""
     return ndimage.binary_dilation(view.label == Label.MOUTH, iterations=LIP_EDGE)
+
+
+def _turn_lips_out(
+    label: Int[np.ndarray, "S S"],
+    triangle: Int[np.ndarray, "S S"],
+    depth: Float[np.ndarray, "S S"],
+    normal: Float[np.ndarray, "S S 3"],
+    facing: Float[np.ndarray, "S S"],
+) -> None:
+    """Give lip pixels on the lips' inner side to the nearest that face the camera, in place.
+
+    As the mouth opens the inner side goes into it, and such a pixel would float there.
+    """
+    skin = label == Label.SKIN
+    beside = skin & ndimage.binary_dilation(label == Label.MOUTH, iterations=LIP_EDGE)
+    inner = beside & (facing < LEAST_LIP_FACING)
+    if inner.any():
+        outer = skin & (facing >= LEAST_LIP_FACING)
+        row, column = ndimage.distance_transform_edt(~outer, return_distances=False, return_indices=True)[:, inner]
+        for field in (triangle, depth, normal, facing):
+            field[inner] = field[row, column]
 
 
 def pixel_of(points: Float[np.ndarray, "N 2"], size: int) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "N"]]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from likeness.head.model import rig_vertices
-from likeness.lifting.lips import inside_mouth, open_lips
+from likeness.lifting.lips import inside_mouth, open_lips, stretched
 from likeness.lifting.teeth import along_row, crowns
 
 from .fine import fine_scene
@@ -65,9 +65,25 @@ def test_lips_leave_the_teeth_in_the_portrait_and_not_at_rest(scene):
     np.testing.assert_array_equal(*rest)
 
 
-def test_a_mouth_at_rest_keeps_its_lips(scene):
+def test_lips_that_part_without_an_expression_are_the_persons(scene):
     resting = replace(scene, controls=np.zeros_like(scene.controls))
-    assert open_lips(resting, ellipse(resting, mouth_center(resting), 0.015, 0.003)) is resting
+    opened = open_lips(resting, ellipse(resting, mouth_center(resting), 0.015, 0.003))
+    moved = opened.rig.v_neutral - resting.rig.v_neutral
+    np.testing.assert_allclose(opened.vertices - resting.vertices, moved, atol=1e-6)
+    assert np.abs(opened.vertices - resting.vertices).max() > 0.001
+    np.testing.assert_array_equal(opened.rig.shapedirs, resting.rig.shapedirs)
+    closed = open_lips(resting, np.zeros(resting.portrait.alpha.shape, bool))
+    assert closed is resting
+
+
+def test_a_triangle_pressed_flat_in_the_portrait_is_drawn_out_by_an_open_mouth(scene):
+    resting = replace(scene, vertices=scene.rig.v_neutral, controls=np.zeros_like(scene.controls))
+    face = int(np.flatnonzero(scene.triangles_in("face"))[0])
+    assert not stretched(resting)[face]
+    a, b, c = resting.rig.faces[face]
+    pressed = resting.vertices.copy()
+    pressed[c] = pressed[a] + 0.9 * (pressed[b] - pressed[a]) + 0.3 * (pressed[c] - pressed[a])
+    assert stretched(replace(resting, vertices=pressed))[face]
 
 
 def test_central_incisors_are_eight_and_a_half_millimetres_wide_and_ten_high():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from likeness.lifting.appearance import complete_skin
-from likeness.lifting.mouth import lift_mouth
+from likeness.lifting.mouth import lift_mouth, seen_share
 from likeness.lifting.visibility import explain_pixels
 
 
@@ -21,3 +21,12 @@ def test_wall_and_tongue_are_dark_red_and_teeth_are_brighter(scene):
     assert (inside[:, 0] >= inside[:, 1]).all()
     assert (inside[:, 0] > 0.05).all()
     assert np.median(colors("teeth_upper").mean(1)) > 2 * np.median(inside.mean(1))
+
+
+def test_light_through_an_opening_is_the_form_factor_of_a_disc():
+    """A disc of radius r at height h over a point fills r^2 / (r^2 + h^2) of its sky, and none of one turned away."""
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    disc = np.stack([np.cos(angle), np.sin(angle), np.full(200, 1.5)], 1)
+    below, up = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(seen_share(disc, below, up), 1 / (1 + 1.5**2), rtol=1e-3)
+    assert seen_share(disc, below, -up) == 0

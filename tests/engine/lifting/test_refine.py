@@ -100,3 +100,13 @@ def test_adam_steps_as_torchs_does():
         adam.step(0.5)
         reference.step()
     torch.testing.assert_close(ours.detach(), theirs.detach())
+
+
+def test_a_colour_goes_no_further_than_its_tint():
+    count, colors = 2, torch.full((2, 3), 0.5)
+    posed = _Posed(torch.zeros(count, 3), torch.eye(3).repeat(count, 1, 1) * 0.01, torch.full((count,), 0.8), colors)
+    limited = _SeenModel(scene_with_a_camera(), posed, count, torch.tensor([0.1, 1.0]))
+    with torch.no_grad():
+        limited.color += 0.7
+    limited.keep_in_range()
+    np.testing.assert_allclose(limited.color.detach(), [[0.6] * 3, [1.0] * 3], atol=1e-6)
