@@ -52,10 +52,10 @@ CONTRAST = (0.65, 1.6)
 """Least and greatest factor of the texture."""
 FLOOR = 0.02
 """Brightness added to both sides of that factor: noise in black is no texture."""
+ALIKE = 0.35
+"""Distance of colours (0..1 each channel) over which the reflected ceases to be of what lies there."""
 CHART = 0.7
 """Side of the texture's chart, metres."""
-STEEP = 1.2
-"""Slope of the front (depth per width) beyond which its texture is too compressed to be continued."""
 OVER_CHIN = 0.02
 """Torso's share under which a row belongs to the head."""
 LEAST_HAIR = 0.02
@@ -103,11 +103,11 @@ class HairPaint:
         foreground = colors.foreground
         rows, lowest = _bands(scene, volume, foreground, core)
         factor = _texture_factors(scene, foreground, core)
-        flat = core & (_slope(scene, volume) < STEEP)
+        reflection = Reflection.of(scene, hair, volume.front, on_skin)
         side = round(CHART / scene.metres_per_pixel)
         texture = None
         if core.any() and not bald:
-            texture = quilt(factor, flat, (side, side), rng)
+            texture = quilt(factor, core & reflection.shown, (side, side), rng)
             texture = quilt(factor, core, (side, side), rng) if texture is None else texture
         return cls(
             local=spread(foreground, core if core.any() else hair),
@@ -118,7 +118,7 @@ class HairPaint:
             strands=strandedness(foreground.mean(-1), core, 3.0) if core.any() else 0.0,
             hair=hair,
             foreign=foreign,
-            reflection=Reflection.of(scene, hair, volume.front, on_skin),
+            reflection=reflection,
             bald=bool(bald),
             scalp=cKDTree(scene.vertices[scalp]),
             scalp_color=colors.vertex[scalp],
@@ -157,12 +157,14 @@ class HairPaint:
 
         Further behind it is the quilt on the bands' colours.
         """
-        color = self.smooth(places.points, row, column, places.behind(scene, volume)) * self.factor(places.chart)
+        smooth = self.smooth(places.points, row, column, places.behind(scene, volume))
+        textured = smooth * self.factor(places.chart)
         if self.bald:
-            return color, np.zeros(len(color))
-        depth = scene.camera.project(places.points)[1]
-        reflection, share = self.reflection.colors(row, column, depth)
-        return color + share[:, None] * (reflection - color), share
+            return textured, np.zeros(len(textured))
+        reflection, share = self.reflection.colors(row, column, scene.camera.project(places.points)[1])
+        # A hat's fur is not continued by the cap beside it.
+        share = share * np.exp(-(((reflection - smooth) ** 2).sum(1) / ALIKE**2))
+        return textured + share[:, None] * (reflection - textured), share
 
     def factor(self, chart: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 1"]:
         """Return the texture's factor at places on the chart (metres)."""
@@ -243,8 +245,3 @@ def _texture_factors(
     light = foreground.mean(-1)
     around = blur_inside(foreground, core, LOCK / scene.metres_per_pixel).mean(-1)
     return np.clip((light + FLOOR) / (around + FLOOR), *CONTRAST)
-
-
-def _slope(scene: Scene, volume: Volume) -> Float[np.ndarray, "S S"]:
-    down, right = np.gradient(volume.front)
-    return np.hypot(down, right) * scene.camera.K[0, 0] / volume.front

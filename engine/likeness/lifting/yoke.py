@@ -13,6 +13,7 @@ from scipy import ndimage
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import blur_inside
+from likeness.lifting.palette import commonness
 from likeness.lifting.sampling import (
     REACH,
     SURFACE_SIGMA,
@@ -45,6 +46,8 @@ LINING, LINING_DARKNESS = 0.003, 0.45
 """Distance of the lining inside the sheet, metres, and its brightness as a share of the cloth's."""
 GRAIN = 0.4
 """Of the shoulders' grain the back shows so much: a fold's or a mole's edge among it would be a speck."""
+USUAL = 0.2
+"""How common a colour of the back is at least, as a share of how common most of the shoulders' are."""
 TUCKED, BEHIND_FRONT = 0.012, 0.02
 """How far under the torso's beginning skin ends, and how far behind the front what ends there lies; metres."""
 
@@ -160,6 +163,9 @@ def _cloth(scene: Scene, view: Visibility, volume: Volume, rng: np.random.Genera
     shoulders = solid & aside if (solid & aside).any() else solid
     if not shoulders.any():
         return np.full_like(foreground, 0.5)
+    # A white collar's end among the shoulders would run down the back.
+    common = commonness(foreground, shoulders)
+    shoulders &= common >= USUAL * np.median(common[shoulders])
     smooth = spread(foreground, shoulders)
     grain = (foreground - blur_inside(foreground, shoulders, 4.0))[shoulders]
     return np.clip(smooth + grain[rng.integers(0, len(grain), (size, size))] * GRAIN, 0, 1)

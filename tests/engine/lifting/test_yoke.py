@@ -12,7 +12,7 @@ from likeness.contract.avatar import Part
 from likeness.lifting.appearance import complete_skin
 from likeness.lifting.skin import lift_skin
 from likeness.lifting.types import join_layers
-from likeness.lifting.visibility import explain_pixels
+from likeness.lifting.visibility import Label, explain_pixels
 from likeness.lifting.volume import inflate
 from likeness.lifting.yoke import lift_yoke, tuck_in
 from likeness.rendering.mesh import rasterize_mesh
@@ -36,6 +36,17 @@ def places(scene, layer):
 def test_it_is_unseen_cloth(yoke):
     assert len(yoke.seen) > 500 and not yoke.seen.any()
     assert (yoke.bound.part == Part.TORSO).all()
+
+
+def test_a_white_collars_end_does_not_run_down_the_back(scene, seen):
+    """A white stripe over the torso's blue, at the edge of one shoulder, leaves the unseen back blue."""
+    view, volume = seen
+    size = len(volume.torso)
+    left = np.arange(size)[None] < np.flatnonzero(volume.torso.any(0) & (view.label == Label.VOLUME).any(0))[0] + 6
+    foreground = np.where((volume.torso & left)[..., None], 1.0, scene.portrait.foreground)
+    collared = replace(scene, portrait=replace(scene.portrait, foreground=foreground))
+    back = join_layers(lift_yoke(collared, view, volume, np.random.default_rng(0))).bound
+    assert (back.colors.min(1) > 0.5).sum() == 0
 
 
 def test_it_covers_the_nape_from_behind(scene, yoke):
