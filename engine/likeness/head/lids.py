@@ -29,8 +29,12 @@ CLEARANCE = 0.00015
 LID_MOTIONS = {"eyeBlink": (1.0, 1.0), "eyeLookDown": (0.7, -0.7), "eyeLookUp": (-0.3, 0.5), "eyeWide": (-0.45, -0.15)}
 """What the upper and the lower lid do in a shape, in parts of their way to closing; shapes end in Left or Right."""
 EYE_SHAPES = (*LID_MOTIONS, "eyeSquint", "eyeLookIn", "eyeLookOut")
-OVERLAP = 0.03
-"""The lids close a little past each other, in parts of their way, so that no light comes through."""
+RIDES, RESTS = 0.4, 0.75
+"""Shares of the upper lid's outer skin, from its edge, up to which it goes with the edge, and from which it rests.
+In between lies the crease, where a closing lid unrolls."""
+OVERLAP, LAP = 0.07, 0.0004
+"""The upper lid closes a little past the lower one, in parts of their way, and in front of it, metres, so that neither
+light comes through nor the lower lid's wet rim is seen."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,17 @@ def _closing_turns(lids: Lids) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _follow(lids: Lids) -> np.ndarray:
-    """Return how far (11, 28) each loop follows its margin: all of it inside, less and less along the outer skin."""
+    """Return how far (11, 28) each loop follows its margin: all of it inside, less and less along the outer skin.
+
+    The upper lid slides in one piece and unrolls at the crease; the lower one stretches evenly.
+    """
     step = np.linalg.norm(np.diff(lids.places[MARGIN:], axis=0), axis=2)
     along = np.concatenate([np.zeros((1, COLUMNS)), np.cumsum(step, 0)])
     follow = np.ones((LOOPS, COLUMNS))
-    follow[MARGIN:] = 1 - along / along[-1]
+    share = along / along[-1]
+    follow[MARGIN:] = 1 - share
+    rolled = np.clip((share[:, UPPER] - RIDES) / (RESTS - RIDES), 0, 1)
+    follow[MARGIN:, UPPER] = 1 - rolled**2 * (3 - 2 * rolled)
     follow[0] = 0.5
     return follow
 
@@ -154,6 +164,7 @@ def _seal(lids: Lids, closed: np.ndarray) -> np.ndarray:
     sealed = closed.copy()
     for loop in (INNER_EDGE, MARGIN):
         meeting = np.maximum(radius[loop], radius[loop][PARTNER])
+        meeting[UPPER] += LAP
         sealed[loop] = _unit(closed[loop]) * meeting[:, None]
     return sealed
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors
 from likeness.lifting.cells import MAX_OPACITY
+from likeness.lifting.eyeballs import Eyeball, locate_eyeball
 from likeness.lifting.sampling import (
     SURFACE_SIGMA,
     disc_basis,
@@ -25,12 +26,16 @@ from likeness.lifting.visibility import Label, Visibility, raster_of
 IRIS_CENTER = {"eye_right": 468, "eye_left": 473}
 """MediaPipe's iris centres; the four landmarks after each are its rim."""
 SPACING = 0.0008
+"""Of the completed eyeball's samples, metres."""
 PIXEL_INSET, FILL_INSET = 0.0005, 0.0009
 """How far seen pixels and the completed eyeball under them lie inside the sphere, metres: a shut lid hides both."""
 RINGS = 24
 """Bins of angle from the iris's axis in which the seen colours are gathered."""
 EDGE_WIDTH = 0.0018
 """Width of the lids' edge on which the ball may still show, metres."""
+WET_RIM = 1.6
+"""How much less like the ball than like skin a pixel under the eye may be, for the lower lid's wet rim goes with it: a
+shut eye shows none of it."""
 LEAST_WHITE = 0.9
 """Brightness of the white of the eye relative to the skin's mean, at least: a narrow eye shows it in shade only."""
 HIGHLIGHT = 0.12
@@ -43,27 +48,11 @@ HIGHLIGHT_INSET = 0.0002
 STILL = 1e-7
 """Largest displacement per unit of a control at which a vertex counts as still, metres."""
 HEAD_JOINT = 1
+"""Index of the joint that carries the head without jaw and eyes."""
 LIMBUS = 1.25
 """Angle, in iris radii, from which the white of the eye begins."""
 WHITE, DARK_IRIS = np.array([0.86, 0.83, 0.81]), np.array([0.16, 0.11, 0.09])
-
-
-@dataclass(frozen=True)
-class Eyeball:
-    """A sphere with an iris, in the portrait's pose."""
-
-    center: Float[np.ndarray, "3"]
-    radius: float
-    axis: Float[np.ndarray, "3"]
-    """Unit direction through the middle of the iris."""
-    iris_angle: float
-    """Between the axis and the iris's rim, radians."""
-
-    def angle(self, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N"]:
-        """Angle between the axis and the points as seen from the centre, radians."""
-        away = points - self.center
-        away /= np.linalg.norm(away, axis=1, keepdims=True)
-        return np.arccos(np.clip(away @ self.axis, -1, 1))
+"""Colours of an eye that the portrait does not show (sRGB, 0..1)."""
 
 
 @dataclass(frozen=True)
@@ -124,47 +113,17 @@ def _with_edge(
     expected: Float[np.ndarray, "S S 3"],
 ) -> Bool[np.ndarray, "S S"]:
     """Add pixels of the lids' edges that look more like the ball expected there than like the lids' skin."""
-    to_eye = ndimage.distance_transform_edt(~inside) * scene.metres_per_pixel
+    to_eye, (nearest, _) = ndimage.distance_transform_edt(~inside, return_indices=True)
+    to_eye = to_eye * scene.metres_per_pixel
     lid = edge & (to_eye > EDGE_WIDTH) & (to_eye < 3 * EDGE_WIDTH)
     if not inside.any() or not lid.any():
         return inside
     skin = np.median(colors.foreground[lid], 0)
     to_ball = np.linalg.norm(colors.foreground - expected, axis=-1)
     to_skin = np.linalg.norm(colors.foreground - skin, axis=-1)
-    like_ball = edge & (to_eye < EDGE_WIDTH) & (to_ball < to_skin)
+    below = np.arange(len(inside))[:, None] > nearest
+    like_ball = edge & (to_eye < EDGE_WIDTH) & (to_ball < np.where(below, WET_RIM, 1) * to_skin)
     return ndimage.binary_propagation(inside, mask=inside | like_ball)
-
-
-def locate_eyeball(scene: Scene, triangles: Bool[np.ndarray, "F"], landmark: int) -> Eyeball:
-    """Fit a sphere to the eye's vertices and aim it through the detected iris."""
-    center, radius = fit_sphere(scene.vertices[np.unique(scene.rig.faces[triangles])])
-    rim = scene.portrait.landmarks[landmark + 1 : landmark + 5]
-    iris = scene.portrait.landmarks[landmark]
-    iris_radius = np.linalg.norm(rim - iris, axis=1).mean() * scene.metres_per_pixel
-    axis = _hit_sphere(scene, iris.astype(np.float64), center, radius) - center
-    angle = float(np.arcsin(np.clip(iris_radius / radius, 0.2, 0.8)))
-    return Eyeball(center, radius, axis / np.linalg.norm(axis), angle)
-
-
-def fit_sphere(points: Float[np.ndarray, "N 3"]) -> tuple[Float[np.ndarray, "3"], float]:
-    """Return centre and radius of the sphere nearest to the points."""
-    points = points.astype(np.float64)
-    # Least squares for |v|^2 = 2 v.c + (r^2 - |c|^2), linear in the centre c.
-    solution = np.linalg.lstsq(np.c_[2 * points, np.ones(len(points))], (points**2).sum(1), rcond=None)[0]
-    center = solution[:3]
-    return center, float(np.sqrt(solution[3] + center @ center))
-
-
-def _hit_sphere(
-    scene: Scene, pixel: Float[np.ndarray, "2"], center: Float[np.ndarray, "3"], radius: float
-) -> Float[np.ndarray, "3"]:
-    """Where the ray through a pixel meets the sphere first, or comes nearest to it."""
-    origin = scene.camera.center
-    direction = scene.camera.unproject(pixel[None], np.ones(1))[0] - origin
-    direction /= np.linalg.norm(direction)
-    along = (center - origin) @ direction
-    miss = (center - origin) @ (center - origin) - along**2
-    return origin + direction * (along - np.sqrt(max(radius**2 - miss, 0.0)))
 
 
 def _ring_colors(

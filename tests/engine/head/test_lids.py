@@ -71,14 +71,14 @@ def test_the_opening_shrinks_evenly(open_head):
 
 
 def test_closed_margins_meet_low(open_head, identities):
-    """Upper and lower margin end within half a millimetre; the upper lid goes two thirds to four fifths of the way."""
+    """The upper margin ends at most 1.2 mm past the lower one; it goes two thirds to four fifths of the way."""
     for betas in identities:
         prepared = prepare_identity(open_head, betas)
         closed = with_controls(prepared, **both("eyeBlink", 1.0))
         for loops in open_head.lid_loops:
             margin = loops[MARGIN]
             gap = np.linalg.norm(closed[margin[UPPER]] - closed[margin[PARTNER][UPPER]], axis=1)
-            assert gap.max() < 0.0006
+            assert gap.max() < 0.0012
             middle = slice(4, 10)
             fall = (prepared.v_neutral - closed)[margin[UPPER][middle], 1]
             rise = (closed - prepared.v_neutral)[margin[PARTNER][UPPER][middle], 1]

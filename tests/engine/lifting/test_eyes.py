@@ -10,7 +10,8 @@ import pytest
 from likeness.binding.affine import pose
 from likeness.head.model import rig_vertices
 from likeness.lifting.appearance import complete_skin
-from likeness.lifting.eyes import IRIS_CENTER, fit_sphere, lift_eyes, locate_eyeball, with_eyeballs
+from likeness.lifting.eyeballs import fit_sphere, locate_eyeball
+from likeness.lifting.eyes import IRIS_CENTER, lift_eyes, with_eyeballs
 from likeness.lifting.visibility import Label, explain_pixels
 
 from .fine import fine_scene
