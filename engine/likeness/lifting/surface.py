@@ -16,22 +16,28 @@ from likeness.lifting.sampling import (
     make_layer,
     posed_samples,
     sample_triangles,
+    surface_points,
 )
 from likeness.lifting.types import Layer, Scene, SurfaceSamples, keep
 from likeness.lifting.visibility import Visibility, beside_mouth, pixel_of, pull_inside, visible_points
 
-NEAR_SPACING, FAR_SPACING = 0.0012, 0.003
+NEAR_SPACING, FAR_SPACING = 0.0014, 0.003
 """Spacing of surface samples where they carry grain, and on the side that is turned away; metres."""
 TURNED_AWAY = -0.35
 """Cosine with the portrait's view from which skin counts as turned away."""
-UNDER_SPACING, UNDER_INSET = 0.0022, 0.001
-"""Of the solid ground under the lifted pixels: spacing, and depth where the skin faces the camera; metres."""
+UNDER_SPACING, UNDER_INSET = 0.0024, 0.001
+"""Of the solid ground under the skin: spacing, and depth where it faces the camera or is not seen; metres."""
+UNDER_SHARE = 1.3
+"""Spacing of that ground beside the samples', where these are coarse."""
 LEAST_FACING = 0.3
 """Cosine that limits how far down the ground lies."""
 DRAWN_WIDER = 1.0
 """Pixels by which the rasterizer's low-pass makes a disc reach further."""
 LEAST_SHOWN = 0.1
 """Share of the portrait's colour in a sample from which refinement may change it."""
+SHOWN_TINT = 0.2
+"""Most by which refinement changes the colour of a sample that shows the portrait's alone: grazed ones, which it may
+change less, would take wild colours to make up for pixels that they hardly cover, and show them from the side."""
 
 
 def lift_surface(
@@ -47,7 +53,7 @@ def lift_surface(
     samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
     bare = ~covered(scene, view, folds, lifted, samples)
     samples = SurfaceSamples(samples.triangle[bare], samples.bary[bare], samples.spacing[bare])
-    ground = np.where(np.isinf(spacing), np.inf, UNDER_SPACING)
+    ground = np.maximum(UNDER_SPACING, UNDER_SHARE * spacing)
     return [_samples_layer(scene, view, colors, samples), _under_layer(scene, view, colors, ground, lifted, rng)]
 
 
@@ -71,26 +77,30 @@ def _under_layer(
     lifted: Bool[np.ndarray, "S S"],
     rng: np.random.Generator,
 ) -> Layer:
-    """Lay a solid ground under the lifted pixels: seen from the side they stand apart where the skin was grazed."""
+    """Lay a solid ground under the skin.
+
+    Lifted pixels stand apart where they are seen from the side of grazed skin, samples where the outline pulls them in.
+    """
     samples = sample_triangles(scene.vertices, scene.rig.faces, spacing, rng)
     points, normals = posed_samples(samples, scene.vertices, scene.rig.faces)
     visible, facing, projected = visible_points(scene, view, points, normals, tolerance=0.003)
     row, column = pixel_of(projected, len(view.label))
-    ground = visible & lifted[row, column] & ~near_opening(view)[row, column]
-    points -= normals * (UNDER_INSET / np.clip(facing, LEAST_FACING, 1))[:, None]
+    shown = visible & lifted[row, column]
+    points -= normals * (UNDER_INSET / np.where(visible, np.clip(facing, LEAST_FACING, 1), 1))[:, None]
     points, person = pull_inside(scene, view, points, REACH * samples.spacing)
+    own = (colors.foreground - colors.detail)[row, column]
     layer = make_layer(
         scene.vertices,
         scene.rig.faces,
         samples.triangle,
         points,
         disc_basis(normals, samples.spacing * SURFACE_SIGMA),
-        colors=(colors.foreground - colors.detail)[row, column],
+        colors=np.where(shown[:, None], own, surface_points(samples, colors.vertex, scene.rig.faces)),
         opacities=np.full(len(points), 0.95),
         part=Part.SKIN,
         seen=np.zeros(len(points), bool),
     )
-    return keep(layer, ground & person)
+    return keep(layer, person & ~(visible & near_opening(view)[row, column]))
 
 
 def _samples_layer(scene: Scene, view: Visibility, colors: SkinColors, samples: SurfaceSamples) -> Layer:
@@ -113,5 +123,6 @@ def _samples_layer(scene: Scene, view: Visibility, colors: SkinColors, samples: 
         opacities=np.full(len(color), 0.95),
         part=Part.SKIN,
         seen=shown > LEAST_SHOWN,
+        tint=SHOWN_TINT * shown**2,
     )
     return keep(layer, person)

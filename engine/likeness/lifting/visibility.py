@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
@@ -14,16 +13,11 @@ from likeness.geometry.frames import vertex_normals
 from likeness.lifting.gaps import beside_mesh, close_holes, give_to_nearest, islands
 from likeness.lifting.glasses import Glasses, find_glasses
 from likeness.lifting.lips import beside_lips, cover_gap, inside_mouth
+from likeness.lifting.outlines import EYE_POLYGONS, INNER_LIPS, inside_outline
 from likeness.lifting.parsing import Material, MeshGuess, parse_materials
 from likeness.lifting.types import ALPHA_FLOOR, Scene
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh
 
-EYE_POLYGONS = {
-    "eye_right": (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    "eye_left": (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-}
-"""MediaPipe's outline of each eye's opening; left is the subject's."""
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 MOUTH = ("teeth_upper", "teeth_lower", "tongue", "mouth_inside")
 SCALP_FACING = 0.5
 """Cosine between scalp and view under which a pixel is the hair's: the scalp has no skin of its own to take over."""
@@ -35,10 +29,10 @@ PULL_SMOOTHING, PULL_STEPS = 1.5, 5
 """Blur in pixels of the outline that points are pulled to, and steps of the way there."""
 OPEN_MOUTH = 0.012
 """Inner lips' area over interocular distance squared from which the mouth counts as open."""
-LIP_EDGE = 3
-"""Pixels beside an open mouth whose colour is partly tooth's or gap's."""
 LEAST_LIP_FACING = 0.25
 """Cosine with the view under which the surface behind a lip's pixel is the lip's inner side."""
+LIP_EDGE = 3
+"""Pixels beside an open mouth whose colour is partly tooth's or gap's."""
 
 
 class Label(IntEnum):
@@ -86,7 +80,7 @@ def explain_pixels(scene: Scene) -> Visibility:
     triangle, depth, bary = outer.triangle.copy(), outer.depth.copy(), outer.bary.copy()
     to_outline = ndimage.distance_transform_edt((scene.portrait.alpha > 0.5) | ~scene.portrait.valid)
     close_holes(triangle, depth, bary, beside_mesh(scene, triangle, to_outline))
-    cover_gap(scene, _polygon(scene, INNER_LIPS), triangle, depth, bary)
+    cover_gap(scene, inside_outline(scene, INNER_LIPS), triangle, depth, bary)
     parts = openings(scene)
     opened = np.any([mask for _, mask in parts], 0)
     glasses = find_glasses(scene)
@@ -221,21 +215,13 @@ def openings(scene: Scene) -> list[tuple[str, Bool[np.ndarray, "S S"]]]:
     landmarks = scene.portrait.landmarks
     found = []
     for name, polygon in EYE_POLYGONS.items():
-        inwards = ndimage.distance_transform_edt(_polygon(scene, polygon)) * scene.metres_per_pixel
+        inwards = ndimage.distance_transform_edt(inside_outline(scene, polygon)) * scene.metres_per_pixel
         found.append((name, inwards > LID_EDGE))
     x, y = landmarks[list(INNER_LIPS)].T
     area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
     if area > OPEN_MOUTH * ((landmarks[33] - landmarks[263]) ** 2).sum():
-        found.append(("mouth", inside_mouth(scene, _polygon(scene, INNER_LIPS))))
+        found.append(("mouth", inside_mouth(scene, inside_outline(scene, INNER_LIPS))))
     return found
-
-
-def _polygon(scene: Scene, landmarks: tuple[int, ...]) -> Bool[np.ndarray, "S S"]:
-    size = len(scene.portrait.alpha)
-    mask = np.zeros((size, size), np.uint8)
-    fixed_point = np.round((scene.portrait.landmarks[list(landmarks)] - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(mask, [fixed_point], 1, shift=4)
-    return ndimage.binary_fill_holes(mask > 0)
 
 
 def _normals(
