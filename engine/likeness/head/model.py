@@ -23,6 +23,8 @@ from likeness.head.lids import COLUMNS, LOOPS, fit_lids
 
 OPEN_HEAD = Path(__file__).parent / "data" / "open_head.npz"
 PARENTS = (-1, 0, 1, 1, 1)
+NECK = JOINT_NAMES.index("neck")
+"""The joint that carries the head."""
 POSE_FEATURES = 9 * (len(JOINT_NAMES) - 1)
 JAW_OPEN_ANGLE = 0.36
 """Open Head's jaw turned by this about x (radians) does what jawOpen = 1 does: MakeHuman's lower teeth turn so far."""

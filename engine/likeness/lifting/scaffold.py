@@ -14,14 +14,13 @@ from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from likeness.contract.avatar import JOINT_NAMES, Part, Rig
+from likeness.contract.avatar import Part, Rig
 from likeness.geometry.easing import smoothstep
 from likeness.geometry.threads import parallel_for
 from likeness.head.assets import REGION_NAMES, HeadAssets
-from likeness.head.model import landmarks
+from likeness.head.model import NECK, landmarks
 from likeness.lifting.types import CHIN
 
-NECK = JOINT_NAMES.index("neck")
 FINE, COARSE = 0.0125, 0.04
 """Sides of the scaffold's cells round the neck, where the motion changes from place to place, and elsewhere; metres."""
 
