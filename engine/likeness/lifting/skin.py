@@ -12,14 +12,16 @@ from scipy import ndimage
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import DARKEST_SKIN, SkinColors
 from likeness.lifting.cells import adaptive_cells
-from likeness.lifting.closed_lids import lift_closed_lids
+from likeness.lifting.closed_lids import lift_creases, without_lashes
 from likeness.lifting.eyes import with_eyeballs
-from likeness.lifting.lids import find_folds, lash_layer, lash_pixels, lift_folds
+from likeness.lifting.lashes import find_lid_edges, lash_line, lift_lid_edges
+from likeness.lifting.lids import find_folds, lift_folds, torn
 from likeness.lifting.lips import stretched
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.seen_teeth import clear_mouth
 from likeness.lifting.surface import LEAST_SHOWN, lift_surface
 from likeness.lifting.types import Layer, Scene
+from likeness.lifting.upper_lids import find_upper_lids
 from likeness.lifting.visibility import Label, Visibility, beside_mouth
 
 MIN_FACING, MIN_FACING_SCALP = 0.5, 0.2
@@ -56,6 +58,11 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     """
     folds = find_folds(scene)
     view = with_eyeballs(scene, view, colors)
+    upper = find_upper_lids(scene, view, colors)
+    edges = find_lid_edges(scene, view, upper)
+    lashes = edges.lashes | edges.rims
+    under = without_lashes(colors, upper.bare, lashes)
+    sliding = torn(scene, view, folds, upper)
     skin = view.label == Label.SKIN
     # No samples are laid on the scalp: where a forehead reaches up there, its pixels alone stand for it.
     enough = np.where(scene.triangles_in("scalp")[view.triangle], MIN_FACING_SCALP, MIN_FACING)
@@ -64,18 +71,17 @@ def lift_skin(scene: Scene, view: Visibility, colors: SkinColors, rng: np.random
     enough[beside_mouth(view) & stretched(scene)[view.triangle]] = np.inf
     lifted = skin & (view.facing >= enough) & ~scene.triangles_in("ears")[view.triangle]
     loose = skin & ~lifted & (colors.shown <= LEAST_SHOWN)
-    lashes = lash_pixels(scene, view)
     slope = _slope(view)
     steepest = np.where(grazed_lips, LOOSE_STEEPEST, STEEPEST)[..., None]
     layers = [
-        _pixel_layer(scene, view, lifted & ~lashes, np.clip(slope, -steepest, steepest), colors),
-        _loose_layer(scene, view, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
-        *lift_surface(scene, view, colors, folds, lifted, rng),
-        *lift_closed_lids(scene, view, colors, folds, lashes, rng),
-        lift_folds(scene, view, colors, folds, lifted, rng),
+        _pixel_layer(scene, sliding, lifted & ~lashes, np.clip(slope, -steepest, steepest), colors),
+        _loose_layer(scene, sliding, loose & ~lashes, np.clip(slope, -LOOSE_STEEPEST, LOOSE_STEEPEST), colors),
+        *lift_surface(scene, view, under, folds, lifted & ~lashes, rng),
+        *lift_creases(scene, view, colors, folds, upper, rng),
+        *lash_line(scene, view, colors, folds, edges.lashes),
+        lift_folds(scene, view, colors, folds, upper.bare, lifted & ~lashes, rng),
     ]
-    layers = clear_mouth(scene, view, layers)
-    return [*layers, lash_layer(scene, view, lashes)] if lashes.any() else layers
+    return [*clear_mouth(scene, view, layers), *lift_lid_edges(scene, view, folds, edges)]
 
 
 def _slope(view: Visibility) -> Float[np.ndarray, "S S 2"]:
