@@ -55,6 +55,8 @@ USUAL_DROP = 0.0016
 """How much further down teeth go that are not seen: two or three millimetres show under a resting lip; metres."""
 GAMMA = 2.2
 """Of sRGB, roughly."""
+INNER_SIDE = np.array([0.30, 0.19, 0.18])
+"""Light on the teeth's inner sides, beside that on the outer: little, and red from the mouth's walls."""
 LOWER_LIGHT = 0.85
 """Of the upper row's light: the lower one stands in its shadow."""
 
@@ -149,6 +151,9 @@ def _row_of_teeth(scene: Scene, region: str, colors: SkinColors, seen: SeenTeeth
     depth = np.exp(-np.clip(band[:, 2].max() - points[:, 2], 0, None) / SHADE_DEPTH)
     light = np.clip(depth, DARKEST, 1) * shade * (1.0 if region == "teeth_upper" else LOWER_LIGHT)
     color = (white + gum[:, None] * (pink - white)) * light[:, None]
+    centre = np.array([band[:, 0].mean(), band[:, 2].min()])
+    inwards = (normals[:, [0, 2]] * (points[:, [0, 2]] - centre)).sum(1) < 0
+    color[inwards] *= INNER_SIDE
     shown = np.zeros(len(points), bool)
     teeth = seen.pure & ~seen.lower
     if region == "teeth_upper" and teeth.any():
