@@ -86,6 +86,7 @@ void main() {
   color = vec4(mean.w, upper.w, lower.w, corners.w);
   float share = length(facing);
   if (share > 0.0) color.rgb *= shade(facing / share, share);
+  color.rgb = min(color.rgb, vec3(1.0));
   depth = point.z;
   gl_Position = vec4(ndc + 2.0 * pixels / cam.size.xy, h.z / h.w, 1.0);
 }

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from likeness.binding.affine import pose_reference
+from likeness.binding.relight import relight_reference
 from likeness.contract.avatar_file import read_avatar
+from likeness.contract.lighting import lit_colors
 from likeness.geometry.cameras import Camera, Lens
 from likeness.rendering.api import render
 
@@ -26,7 +28,8 @@ def main(avatar_path: Path, views_path: Path, pictures_path: Path) -> None:
         vertices, K, T, size, ortho = (views[f"{name}_{key}"] for key in ("vertices", "K", "T", "size", "orthographic"))
         means, covars = pose_reference(avatar.gaussians, vertices.astype(np.float32), avatar.rig.faces)
         camera = Camera(K, T, int(size[0]), int(size[1]), Lens(bool(ortho), 0.1, 100.0))
-        picture = render(camera, means, covars, avatar.gaussians.opacities, avatar.gaussians.colors)
+        colors = relight_reference(lit_colors(avatar), vertices)
+        picture = render(camera, means, covars, avatar.gaussians.opacities, colors.astype(np.float32))
         pictures[name] = np.concatenate([picture.rgb, picture.alpha[..., None]], axis=-1)
         pictures[f"{name}_depth"] = picture.depth
     np.savez(pictures_path, **pictures)

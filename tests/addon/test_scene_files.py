@@ -16,6 +16,8 @@ from bpy.types import Object
 from create_parts import registered
 from scene_parts import add, evaluated, lively_avatar
 
+from likeness.contract.lighting import lit_colors
+
 AVATAR = lively_avatar()
 SCRIPT = Path(__file__).resolve().parent / "scene_reopened.py"
 
@@ -76,8 +78,8 @@ def test_without_the_extension_the_head_is_animated_as_before_and_nothing_is_los
     np.testing.assert_allclose(plain["frames"], shown, atol=1e-6)
     assert np.abs(plain["frames"][2] - plain["frames"][0]).max() > 0.01
     assert plain["photo"].tobytes() == AVATAR.portrait_png
-    np.testing.assert_array_equal(plain["points.color"], AVATAR.gaussians.colors)
-    assert len([name for name in plain if name.startswith("points.")]) == 11
+    np.testing.assert_array_equal(plain["points.albedo"], lit_colors(AVATAR).albedo)
+    assert len([name for name in plain if name.startswith("points.")]) == 12
     again = reopened(moved_file, "with")  # saved meanwhile by a Blender that does not know avatars
     assert_is_the_avatar(again, plain)
 

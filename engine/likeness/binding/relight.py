@@ -27,7 +27,7 @@ def relight_reference(lit: LitColors, vertices: Float[np.ndarray, "V 3"]) -> Flo
     light = light_on(lit.harmonics, vertices[lit.body], vertices[lit.head])
     share = np.linalg.norm(lit.facing.astype(np.float64), axis=1, keepdims=True)
     normals = lit.facing / np.where(share > 0, share, 1)
-    return lit.albedo * ((1 - share) * shade(lit.still, normals) + share * shade(light, normals))
+    return np.minimum(lit.albedo * ((1 - share) * shade(lit.still, normals) + share * shade(light, normals)), 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -39,12 +39,12 @@ def _relight(begin, end, albedo, facing, still, light, colors):
         share = np.sqrt(x * x + y * y + z * z)
         if share == 0:
             for channel in range(3):
-                colors[i, channel] = albedo[i, channel]
+                colors[i, channel] = min(albedo[i, channel], np.float32(1))
             continue
         x, y, z = x / share, y / share, z / share
         for channel in range(3):
             before, now = _shade(still, channel, x, y, z), _shade(light, channel, x, y, z)
-            colors[i, channel] = albedo[i, channel] * (before + share * (now - before))
+            colors[i, channel] = min(albedo[i, channel] * (before + share * (now - before)), np.float32(1))
 
 
 @njit(cache=True, nogil=True, inline="always")

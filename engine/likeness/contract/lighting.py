@@ -32,8 +32,8 @@ STEADY = 1e-4
 class LitColors:
     """Gaussians' colours taken out of the portrait's light.
 
-    colour = albedo * ((1 - share) * shade(still, n) + share * shade(light, n)), where n is the direction of `facing`
-    and share its length, `light` what `light_on` says of a pose. Normals and lights are in the axes of the head's
+    colour = albedo * ((1 - share) * shade(still, n) + share * shade(light, n)), at most 1, where n is the direction of
+    `facing` and share its length, `light` what `light_on` says of a pose. Normals and lights are in the axes of the head's
     triangle, in which a head that turns stands still while the light goes round it.
     """
 

@@ -60,7 +60,8 @@ def test_what_turns_to_the_light_grows_brighter():
     avatar = make_avatar(gaussians=400)
     harmonics = np.zeros((9, 3), np.float32)
     harmonics[0], harmonics[1] = 1, 0.4  # from the subject's left
-    avatar = replace(avatar, lighting=replace(avatar.lighting, harmonics=harmonics))
+    dull = replace(avatar.gaussians, colors=avatar.gaussians.colors / 2)
+    avatar = replace(avatar, gaussians=dull, lighting=replace(avatar.lighting, harmonics=harmonics))
     before, after = colors(avatar), colors(avatar, neck=[0, np.pi / 2, 0])  # what faced forward faces left
     of_head = avatar.gaussians.triangle < avatar.rig.head_triangles
     lit = np.any(avatar.lighting.normals, axis=1) & of_head
