@@ -2,48 +2,42 @@
 
 Analysis by synthesis: the avatar is drawn as fitted, the detector reads drawing and picture alike, and the fit follows
 the difference of the two readings, so that what the detector misplaces on turned faces cancels. Then head, body and
-camera are laid on the picture by the colours around the face (`match_picture`), the face by its look (`match_face`),
-and it is read once more.
+camera are laid on the picture by their colours (`match_picture`), and the face is read once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from likeness.avatar.animate import DrivenAvatar, Expression, neutral, render_avatar
-from likeness.avatar.match_face import FacePicture
 from likeness.avatar.match_picture import Placed, face_hull, lay
 from likeness.avatar.pictures import over, plain_background
 from likeness.avatar.track import known_head
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.cameras import Camera
 from likeness.geometry.rotations import rotmat_to_rotvec
-from likeness.head.model import NECK
 from likeness.portrait.faces import find_faces
 from likeness.portrait.types import Photograph
 from likeness.tracking.known import (
     KnownPoints,
     find_known,
     follow_expression,
-    follow_face,
     follow_pose,
     known_points,
     misread,
     pose_terms,
 )
-from likeness.tracking.landmarks import face_size
 from likeness.tracking.parameters import FitState
-from likeness.tracking.terms import Term
 
 BLACK = plain_background((0, 0, 0))
-POSE_ROUNDS, LOOK_ROUNDS, EXPRESSION_ROUNDS = 4, 3, 2
+POSE_ROUNDS, EXPRESSION_ROUNDS = 4, 3
 MISREAD_SHARE = 0.5
 """Of a new reading in the running mean: readings of one drawing after the other jump by half a pixel."""
+NECK = 1
 
 
 @dataclass(frozen=True)
@@ -71,44 +65,42 @@ class Matched:
 
 def match(driven: DrivenAvatar, picture: Picture) -> Matched:
     """Fit pose, expression, camera and body direction of an avatar to a picture of its person. Deterministic."""
-    head, size = known_head(driven.avatar), len(picture.rgb)
-    known = known_points(head)
+    known, size = known_points(known_head(driven.avatar)), len(picture.rgb)
     upright = driven.avatar.view.T_camera_head[:3, :3].astype(np.float64)
 
     def matched(place: Placed, size: int = size) -> Matched:
         turned = turned_body(_matched(driven, place.head, len(picture.rgb)), driven, place.body_rotation(upright))
         return replace(turned, camera=turned.camera.resized(size, size))
 
-    def draw(place: Placed, size: int = size) -> UInt8[np.ndarray, "s s 3"]:
-        return draw_matched(driven, matched(place, size))
+    def read(place: Placed) -> Float[np.ndarray, "478 2"] | None:
+        return _landmarks(draw_matched(driven, matched(place)))
 
     start = Placed(find_known(known, picture.landmarks, picture.center), np.zeros(3))
-    place, targets = _follow(known, picture, draw, start, partial(follow_pose, known), POSE_ROUNDS)
-    hull = face_hull(picture.landmarks, size)
-    face = FacePicture(head, picture.rgb, picture.valid & hull, face_size(picture.landmarks))
-    coarse, *_ = face.terms(draw(place), place.head)
-    terms = [*pose_terms(known, place.head, targets), coarse(place.head)]
-    place, around = lay(place.head, place.head_turn(upright), draw, picture.rgb, picture.valid & ~hull, terms)
-    place = _follow_look(known, picture, draw, place, face, around)
-    place, _ = _follow(known, picture, draw, place, partial(follow_expression, known), EXPRESSION_ROUNDS)
+    place, targets = _follow(known, picture, read, start, follow_pose, POSE_ROUNDS)
+    place = lay(
+        place.head,
+        place.head_turn(upright),
+        lambda tried, size: draw_matched(driven, matched(tried, size)),
+        picture.rgb,
+        picture.valid & ~face_hull(picture.landmarks, size),
+        pose_terms(known, place.head, targets),
+    )
+    place, _ = _follow(known, picture, read, place, follow_expression, EXPRESSION_ROUNDS)
     return matched(place)
-
-
-Draw = Callable[[Placed], UInt8[np.ndarray, "S S 3"]]
 
 
 def _follow(
     known: KnownPoints,
     picture: Picture,
-    draw: Draw,
+    read: Callable[[Placed], Float[np.ndarray, "478 2"] | None],
     place: Placed,
-    follow: Callable[[FitState, Float[np.ndarray, "478 2"]], FitState],
+    follow: Callable[[KnownPoints, FitState, Float[np.ndarray, "478 2"]], FitState],
     rounds: int,
 ) -> tuple[Placed, Float[np.ndarray, "478 2"]]:
     """Draw, read and follow the difference; return the place that reads most like the picture, and its targets."""
     best, wanted, least, mean = place, picture.landmarks, np.inf, None
     for number in range(rounds + 1):
-        shown = _landmarks(draw(place))
+        shown = read(place)
         if shown is None:
             break
         here = misread(known, place.head, shown)
@@ -117,29 +109,8 @@ def _follow(
         if error < least:
             best, wanted, least = place, picture.landmarks - here, error
         if number < rounds:
-            place = replace(place, head=follow(place.head, picture.landmarks - mean))
+            place = replace(place, head=follow(known, place.head, picture.landmarks - mean))
     return best, wanted
-
-
-def _follow_look(
-    known: KnownPoints, picture: Picture, draw: Draw, place: Placed, face: FacePicture, around: Term
-) -> Placed:
-    """Draw, read, and follow landmarks, what the face looks like and what lies around it together."""
-    mean = None
-    for _ in range(LOOK_ROUNDS):
-        drawn = draw(place)
-        shown = _landmarks(drawn)
-        if shown is None:
-            break
-        here = misread(known, place.head, shown)
-        mean = here if mean is None else mean + MISREAD_SHARE * (here - mean)
-        for look in face.terms(drawn, place.head):
-
-            def seen(state: FitState, look: Callable[[FitState], Term] = look) -> list[Term]:
-                return [look(state), around]
-
-            place = replace(place, head=follow_face(known, place.head, picture.landmarks - mean, seen))
-    return place
 
 
 def draw_matched(driven: DrivenAvatar, matched: Matched) -> UInt8[np.ndarray, "S S 3"]:

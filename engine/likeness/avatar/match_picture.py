@@ -68,8 +68,8 @@ def lay(
     wanted: UInt8[np.ndarray, "S S 3"],
     counts: Bool[np.ndarray, "S S"],
     terms: Sequence[Term],
-) -> tuple[Placed, SurroundingsTerm]:
-    """Return where the drawing is most like the picture wherever that `counts`, and what these pixels say of the head.
+) -> Placed:
+    """Return where the drawing is most like the picture wherever that `counts`.
 
     `terms` say what else is known of the head; `turn` is how far it is turned from the portrait's (`head_turn`).
     """
@@ -100,49 +100,7 @@ def lay(
     place = min(starts, key=lambda start: looks[0].cost(start) + held(start))
     for look, (_, _, steps) in zip(looks, LEVELS, strict=True):
         place = descended(look, place, steps)
-    hessian, gradient = looks[-1].normal_equations(place)
-    hessian[POSE_COLUMNS:, POSE_COLUMNS:] += np.diag(TURN_DEVIATION**-2)
-    gradient[POSE_COLUMNS:] += (place.body - usual) / TURN_DEVIATION**2
-    return place, surroundings(place.head, hessian, gradient)
-
-
-@dataclass(frozen=True)
-class SurroundingsTerm:
-    """What lies around the face says of the head's pose: a quadratic about the pose that was laid on it."""
-
-    head: FitState
-    pull: Float[np.ndarray, "7"]
-    root: Float[np.ndarray, "7 7"]
-    """The squared sum of `root @ step + pull` is the cost of a step, up to a constant."""
-
-    def residuals(self, state: FitState) -> Float[np.ndarray, "7"]:
-        """Return the pull where the state is."""
-        turn = rotmat_to_rotvec(state.rotation @ self.head.rotation.T)
-        step = np.concatenate(
-            [turn, state.translation - self.head.translation, [state.log_focal - self.head.log_focal]]
-        )
-        return self.root @ step + self.pull
-
-    def linearized(self, state: FitState) -> tuple[Float[np.ndarray, "7"], Float[np.ndarray, "7 P"]]:
-        """Return the pull and its derivative; turns are small."""
-        jacobian = np.zeros((POSE_COLUMNS, state.size))
-        jacobian[:, :POSE_COLUMNS] = self.root
-        return self.residuals(state), jacobian
-
-
-def surroundings(
-    head: FitState, hessian: Float[np.ndarray, "10 10"], gradient: Float[np.ndarray, "10"]
-) -> SurroundingsTerm:
-    """Return what normal equations about a head and its body say of the head, wherever the body then turns."""
-    of_head, of_body = slice(0, POSE_COLUMNS), slice(POSE_COLUMNS, PARAMETERS)
-    follows = np.linalg.solve(hessian[of_body, of_body], hessian[of_body, of_head]).T
-    information = hessian[of_head, of_head] - follows @ hessian[of_body, of_head]
-    slope = gradient[of_head] - follows @ gradient[of_body]
-    scale = np.sqrt(np.diag(information)) + 1e-9
-    values, axes = np.linalg.eigh(information / np.outer(scale, scale))
-    lengths = np.sqrt(np.maximum(values, 1e-9))
-    root = (axes * lengths).T * scale
-    return SurroundingsTerm(head, (axes / lengths).T @ (slope / scale), root)
+    return place
 
 
 def face_hull(landmarks: Float[np.ndarray, "478 2"], size: int) -> Bool[np.ndarray, "size size"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,21 +77,6 @@ def follow_expression(known: KnownPoints, state: FitState, targets: Float[np.nda
     free = np.arange(state.size) >= POSE_COLUMNS
     terms = _terms(known, targets, CALM, CALM_SYMMETRY_DEVIATION)
     return minimize(terms, state, free=free, iterations=ROUND_ITERATIONS)
-
-
-def follow_face(
-    known: KnownPoints,
-    state: FitState,
-    targets: Float[np.ndarray, "478 2"],
-    seen: Callable[[FitState], Sequence[Term]],
-) -> FitState:
-    """Go on from a state to targets (pixels) and to what else is `seen`, without grimaces."""
-    of_landmarks = _terms(known, targets, CALM, CALM_SYMMETRY_DEVIATION)
-
-    def make_terms(state: FitState) -> list[Term]:
-        return [*of_landmarks(state), *seen(state)]
-
-    return minimize(make_terms, state, free=np.ones(state.size, bool), iterations=ROUND_ITERATIONS)
 
 
 def pose_terms(known: KnownPoints, state: FitState, targets: Float[np.ndarray, "478 2"]) -> list[Term]:
