@@ -77,7 +77,8 @@ def make_passes(scene: tuple[np.ndarray, ...], camera: Camera) -> tuple[Callable
     view = make_view(camera.T_camera_head, camera.K, camera.width, camera.height)
     black, gradient = np.zeros(3, np.float32), np.full((camera.height, camera.width, 3), 1e-3, np.float32)
     drawing = draw(Scene(*scene), view, black)
-    return lambda: draw(Scene(*scene), view, black), lambda: draw_backward(drawing, gradient, gradient[..., 0].copy(), len(scene[0]))
+    alpha, count = gradient[..., 0].copy(), len(scene[0])
+    return lambda: draw(Scene(*scene), view, black), lambda: draw_backward(drawing, gradient, alpha, count)
 
 
 def median_ms(function: Callable[[], object], repeats: int = 15) -> float:

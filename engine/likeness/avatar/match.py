@@ -20,6 +20,7 @@ from likeness.avatar.track import known_head
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.geometry.cameras import Camera
 from likeness.geometry.rotations import rotmat_to_rotvec
+from likeness.head.model import NECK
 from likeness.portrait.faces import find_faces
 from likeness.portrait.types import Photograph
 from likeness.tracking.known import (
@@ -37,7 +38,6 @@ BLACK = plain_background((0, 0, 0))
 POSE_ROUNDS, EXPRESSION_ROUNDS = 4, 3
 MISREAD_SHARE = 0.5
 """Of a new reading in the running mean: readings of one drawing after the other jump by half a pixel."""
-NECK = 1
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class LitColors:
     """Gaussians' colours taken out of the portrait's light.
 
     colour = albedo * ((1 - share) * shade(still, n) + share * shade(light, n)), at most 1, where n is the direction of
-    `facing` and share its length, `light` what `light_on` says of a pose. Normals and lights are in the axes of the head's
-    triangle, in which a head that turns stands still while the light goes round it.
+    `facing` and share its length, `light` what `light_on` says of a pose. Normals and lights are in the axes of the
+    head's triangle, in which a head that turns stands still while the light goes round it.
     """
 
     albedo: Array[np.ndarray, "N 3"]
