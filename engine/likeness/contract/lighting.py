@@ -125,7 +125,11 @@ def turned(harmonics: Array[np.ndarray, "9 3"], rotation: Array[np.ndarray, "3 3
 
     Harmonics of one order turn among themselves, so nine directions in general position tell all.
     """
-    sky = np.random.default_rng(0).normal(size=(32, 3))
-    sky /= np.linalg.norm(sky, axis=1, keepdims=True)
-    radiance = basis(sky) @ np.asarray(harmonics, np.float64)
-    return np.linalg.lstsq(basis(sky @ np.asarray(rotation, np.float64).T), radiance, rcond=None)[0].astype(np.float32)
+    shining = basis(_SKY @ np.asarray(rotation, np.float64)) @ np.asarray(harmonics, np.float64)
+    return (_FROM_SKY @ shining).astype(np.float32)
+
+
+_SKY = np.random.default_rng(0).normal(size=(32, 3))
+_SKY /= np.linalg.norm(_SKY, axis=1, keepdims=True)
+_FROM_SKY = np.linalg.pinv(basis(_SKY))
+"""Harmonics of a light by how it shines from these directions."""
