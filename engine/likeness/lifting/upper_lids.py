@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -31,6 +31,8 @@ ROOTS = 3
 """Pixels above the opening of which the darkest is the lash line."""
 BRIGHT, SEEN = 0.9, 0.6
 """Brightness beside the bare skin's at which the lid is seen, and at which it is if it darkens again above."""
+AROUND = 0.032
+"""Of the picture this much around the eyes is looked at: what is spread from, and the grain below; metres."""
 MIDDLE = 0.6
 """Part of the eye's width in which the crease is looked for: at the corners it runs into the lash line."""
 
@@ -51,12 +53,35 @@ class UpperLids:
 
 def find_upper_lids(scene: Scene, view: Visibility, colors: SkinColors) -> UpperLids:
     """Tell what slides from what stays, each eye by itself."""
+    lids = UpperLids(
+        colors.foreground.copy(), colors.foreground.copy(), *(np.zeros(view.label.shape, bool) for _ in range(2))
+    )
+    row, column = np.nonzero(view.label == Label.EYE)
+    if len(row):
+        margin = round(AROUND / scene.metres_per_pixel)
+        window = tuple(slice(max(at.min() - margin, 0), at.max() + margin) for at in (row, column))
+        corner = np.array([window[1].start, window[0].start])
+        found = _in_window(scene, *_cropped(view, colors, window), scene.portrait.landmarks - corner)
+        for name in ("bare", "without_lines", "riding", "resting"):
+            getattr(lids, name)[window] = getattr(found, name)
+    return lids
+
+
+def _cropped(view: Visibility, colors: SkinColors, window: tuple[slice, slice]) -> tuple[Visibility, SkinColors]:
+    """Return what is used of these here in a window of the picture."""
+    seen = {name: getattr(view, name)[window] for name in ("label", "triangle")}
+    looks = {name: getattr(colors, name)[window] for name in ("foreground", "detail", "trusted", "like_skin")}
+    return replace(view, **seen), replace(colors, **looks)
+
+
+def _in_window(scene: Scene, view: Visibility, colors: SkinColors, landmarks: Float[np.ndarray, "478 2"]) -> UpperLids:
+    """Tell all of it in a window of the picture (H, W), landmarks in the window's pixels."""
     without_lines = _without_lines(scene, colors)
     bare = _bare(scene, view, colors, without_lines)
     brightness = colors.foreground.mean(-1) / np.maximum(bare.mean(-1), 1e-3)
     riding, around = np.zeros(brightness.shape, bool), np.zeros(brightness.shape, bool)
     for polygon in EYE_POLYGONS.values():
-        inside, above, across = _above(scene, view, polygon)
+        inside, above, across = _above(view, landmarks[list(polygon)])
         if inside.any():
             to_eye = ndimage.distance_transform_edt(~inside) * scene.metres_per_pixel
             above &= to_eye < LID_REACH
@@ -67,10 +92,9 @@ def find_upper_lids(scene: Scene, view: Visibility, colors: SkinColors) -> Upper
 
 
 def _above(
-    scene: Scene, view: Visibility, polygon: tuple[int, ...]
-) -> tuple[Bool[np.ndarray, "S S"], Bool[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
+    view: Visibility, outline: Float[np.ndarray, "N 2"]
+) -> tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
     """Return an eye's pixels, the skin above them, and how far across every pixel lies (-1 and 1 at the corners)."""
-    outline = scene.portrait.landmarks[list(polygon)]
     left, right = outline[:, 0].min(), outline[:, 0].max()
     rows, columns = np.indices(view.label.shape)
     across = (2 * columns + 1 - left - right) / (right - left)
@@ -84,7 +108,7 @@ def _above(
 
 
 def _edge(
-    brightness: Float[np.ndarray, "S S"], to_eye: Float[np.ndarray, "S S"], where: Bool[np.ndarray, "S S"], pixel: float
+    brightness: Float[np.ndarray, "H W"], to_eye: Float[np.ndarray, "H W"], where: Bool[np.ndarray, "H W"], pixel: float
 ) -> float:
     """Return how far above the opening lashes and shade end, metres: where it is brightest before a crease."""
     steps = np.arange(1, int(MOST_EDGE / pixel) + 2)
@@ -97,15 +121,15 @@ def _edge(
     return MOST_EDGE
 
 
-def _without_lines(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "S S 3"]:
+def _without_lines(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "H W 3"]:
     """Close dark lines by what is around them (grey closing)."""
     width = round(CREASE / scene.metres_per_pixel)
     return ndimage.gaussian_filter(ndimage.grey_closing(colors.foreground, (width, width, 1)), (1, 1, 0))
 
 
 def _bare(
-    scene: Scene, view: Visibility, colors: SkinColors, without_lines: Float[np.ndarray, "S S 3"]
-) -> Float[np.ndarray, "S S 3"]:
+    scene: Scene, view: Visibility, colors: SkinColors, without_lines: Float[np.ndarray, "H W 3"]
+) -> Float[np.ndarray, "H W 3"]:
     """Spread the brighter colour of the lids' skin smoothly: the darker is crease, shade, lashes.
 
     Half of it is each place's own, without lines, so that the lid goes over into the skin above.
@@ -125,7 +149,7 @@ def _bare(
     return np.where(near[..., None], (smooth + without_lines) / 2 + _grain(scene, colors), colors.foreground)
 
 
-def _grain(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "S S 3"]:
+def _grain(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "H W 3"]:
     """The fine detail of the cheek under the eyes, moved up."""
     below = round(GRAIN_FROM / scene.metres_per_pixel)
     detail = np.clip(colors.detail, -MOST_GRAIN, MOST_GRAIN) * colors.trusted[..., None]
@@ -133,8 +157,8 @@ def _grain(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "S S 3"]:
 
 
 def _spread(
-    image: Float[np.ndarray, "S S"], weight: Float[np.ndarray, "S S"], sigma: float
-) -> Float[np.ndarray, "S S"]:
+    image: Float[np.ndarray, "H W"], weight: Float[np.ndarray, "H W"], sigma: float
+) -> Float[np.ndarray, "H W"]:
     """Blur by weights and continue beyond them."""
     total = ndimage.gaussian_filter(weight, sigma)
     blurred = ndimage.gaussian_filter(image * weight, sigma) / np.maximum(total, 1e-9)
