@@ -1,4 +1,7 @@
-"""Create: a photograph in, an avatar out; a straight line through the packages below."""
+"""Create: a photograph in, an avatar out; a straight line through the packages below.
+
+What imports torch is imported by functions here: it loads beside the detectors and the fit, which do not need it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from likeness.avatar.animate import portrait_expression, prepare_avatar, render_avatar
-from likeness.avatar.importance import by_importance
-from likeness.avatar.pictures import encode_png, to_straight_uint8
 from likeness.avatar.portrait_light import with_lighting
 from likeness.avatar.views import face_camera
 from likeness.contract.avatar import JOINT_NAMES, Avatar, AvatarInfo, PortraitView
 from likeness.contract.lighting import unlit
 from likeness.contract.progress import Progress, SilentProgress
+from likeness.geometry.threads import in_background
 from likeness.head.assets import HeadAssets
 from likeness.head.model import bake_rig, load_open_head
-from likeness.lifting.lift import lift_portrait, make_scene
 from likeness.portrait.build import make_portrait
 from likeness.portrait.faces import choose_face
 from likeness.portrait.read import read_photograph
@@ -58,10 +58,12 @@ def create_avatar(
 ) -> tuple[Avatar, list[str]]:
     """Make an avatar from a photograph; return it with warnings, plain sentences.
 
-    `head` is `open` or the path of a FLAME file, `face` picks one of several (1 is the largest), `device` is `cpu` or
-    `cuda`. Errors: InputError for a photograph or head file that cannot be used, UsageError for a face not there.
+    `head` is `open` or the path of a FLAME file, `face` picks one of several (1 is the largest), `device` is `cpu`,
+    `cuda` or `auto`. Errors: InputError for a photograph or head file that cannot be used, UsageError for a face not
+    there, MachineError `machine.no_cuda`.
     """
     progress = progress or SilentProgress()
+    finish_loading = in_background(load_lifting)
     progress.update("read", 0.0)
     assets = load_head(head)
     photograph = read_photograph(picture)
@@ -71,6 +73,14 @@ def create_avatar(
     progress.update("fit", 0.0)
     fit = fit_portrait(assets, portrait)
     head_rig = bake_rig(assets, fit.betas, fit.offsets)
+    finish_loading()
+    from likeness.avatar.importance import by_importance
+    from likeness.avatar.pictures import encode_png
+    from likeness.lifting.lift import lift_portrait, make_scene
+    from likeness.rendering.device import choose_device
+
+    device = choose_device(device)
+    encoded_portrait = in_background(lambda: encode_png(photograph.rgb))
     scene = make_scene(portrait, assets, head_rig, fit.camera, fit.controls.astype(np.float32))
     rig, gaussians = lift_portrait(
         scene, iterations=QUALITIES[quality].iterations, seed=seed, device=device, progress=progress
@@ -81,11 +91,26 @@ def create_avatar(
         gaussians=gaussians,
         lighting=unlit(len(gaussians.triangle)),
         view=_portrait_view(portrait, fit),
-        portrait_png=encode_png(photograph.rgb),
+        portrait_png=encoded_portrait(),
         thumbnail_png=b"",
     )
     avatar = with_lighting(by_importance(avatar, device))
     return replace(avatar, thumbnail_png=_thumbnail(avatar)), warnings
+
+
+def load_lifting() -> None:
+    """Import what lifting and refining take, most of it torch, and fetch the rasterizer's kernels from their cache."""
+    import torch
+
+    from likeness.avatar import importance  # noqa: F401
+    from likeness.lifting import lift  # noqa: F401
+    from likeness.rendering.covariances import scaled_covars
+    from likeness.rendering.shares import shares
+
+    one = torch.ones(1)
+    covars = scaled_covars(torch.eye(3)[None], torch.ones(1, 3, requires_grad=True))
+    covars.sum().backward()
+    shares(torch.zeros(1, 3), covars.detach(), one, torch.eye(4), torch.eye(3), 1, 1)
 
 
 def load_head(head: str) -> HeadAssets:
@@ -127,6 +152,9 @@ def _portrait_view(portrait: Portrait, fit: HeadFit) -> PortraitView:
 
 
 def _thumbnail(avatar: Avatar) -> bytes:
+    from likeness.avatar.animate import portrait_expression, prepare_avatar, render_avatar
+    from likeness.avatar.pictures import encode_png, to_straight_uint8
+
     camera = face_camera(avatar, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
     picture = render_avatar(prepare_avatar(avatar), camera, portrait_expression(avatar))
     return encode_png(to_straight_uint8(picture))

@@ -57,16 +57,14 @@ def run(options: argparse.Namespace) -> None:
 
 def _create(options: argparse.Namespace) -> tuple[Avatar, list[str]]:
     from likeness.avatar.create import create_avatar
-    from likeness.rendering.device import choose_device
 
-    device = choose_device(options.device)
     with TerminalProgress() as progress:
         return create_avatar(
             options.portrait,
             head=options.head,
             face=options.face,
             quality=options.quality,
-            device=device,
+            device=options.device,
             seed=options.seed,
             progress=progress,
         )

@@ -13,10 +13,14 @@ import itertools
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
+
+ResultT = TypeVar("ResultT")
 
 
 def configure_threads() -> None:
@@ -56,6 +60,20 @@ def parallel_for(kernel: Callable[..., None], count: int, chunk: int, *args: obj
     drain()
     for helper in waiting:
         helper.result()
+
+
+def in_background(work: Callable[[], ResultT]) -> Callable[[], ResultT]:
+    """Start the work on a thread of its own; return what waits for it and gives its result, or raises its error."""
+    future: Future[ResultT] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="likeness-background").start()
+    return future.result
 
 
 @lru_cache(maxsize=1)

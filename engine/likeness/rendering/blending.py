@@ -90,6 +90,28 @@ def blend_backward(begin, end, splats, bins, picture, rgb_grad, alpha_grad, coun
             _reduce(sums, dx, moments, slots[pair])
 
 
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def blend_shares(begin, end, splats, bins, like, shares):
+    """Leave for the tiles [begin, end) of a picture of `like`'s size how many pixels each of their pairs makes up."""
+    canvas, sums = np.empty((TILE, TILE), np.float32), np.empty(TILE, np.float32)
+    offsets, indices, _, _, tiles_x, _ = bins
+    for tile in range(begin, end):
+        y0, x0 = tile // tiles_x * TILE, tile % tiles_x * TILE
+        _open_canvas(canvas, y0, x0, like)
+        for pair in range(offsets[tile], offsets[tile + 1]):
+            splat = splats[indices[pair]]
+            dx = np.float32(x0) + _HALF - splat.x
+            sums[:] = _ZERO
+            first, last = _rows(splat, y0)
+            for row in range(first, last):
+                dy = np.float32(y0 + row) + _HALF - splat.y
+                _share_row(canvas, row, sums, splat, dx, dy)
+            for j in range(TILE):
+                shares[pair] += sums[j]
+            if (pair & (CHECK_EVERY - 1)) == 0 and _finished(canvas):
+                break
+
+
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _exp(x):
     """Return e^x for x <= 0 to 1e-7: 2^floor by the exponent's bits times a polynomial fitted to 2^fraction."""
@@ -121,6 +143,23 @@ def _blend_row(canvas, row, splat, dx0, dy):
         canvas[row, 2 * TILE + j] += weight * green
         canvas[row, 3 * TILE + j] += weight * blue
         canvas[row, 4 * TILE + j] += weight * depth
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _share_row(canvas, row, sums, splat, dx0, dy):
+    """Do what `_blend_row` does, and add the weights to the sums of each column in place of colours."""
+    constant = -_HALF * splat.conic_yy * dy * dy
+    linear, quadratic = -splat.conic_xy * dy, -_HALF * splat.conic_xx
+    opacity = splat.opacity
+    for j in range(TILE):
+        dx = dx0 + np.float32(np.int32(j))
+        alpha = min(opacity * _exp(constant + dx * (linear + dx * quadratic)), MAX_ALPHA)
+        alpha = alpha if alpha >= _SKIP else _ZERO
+        before = canvas[row, j]
+        after = before - alpha * before
+        goes_on = after >= MIN_TRANSMITTANCE
+        canvas[row, j] = after if goes_on else -abs(before)
+        sums[j] += alpha * before if goes_on else _ZERO
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")

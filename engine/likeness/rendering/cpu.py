@@ -9,7 +9,7 @@ import torch
 
 from likeness.geometry.threads import parallel_for
 from likeness.rendering.binning import TILE, Bins, bin_splats
-from likeness.rendering.blending import Picture, blend, blend_backward
+from likeness.rendering.blending import Picture, blend, blend_backward, blend_shares
 from likeness.rendering.projection import MOMENTS, SPLAT, Scene, View, project, project_backward
 
 GAUSSIANS_PER_PIECE = 4096
@@ -70,6 +70,14 @@ def _blend(scene: Scene, view: View, splats: np.ndarray, background: np.ndarray)
                       np.empty(tiles, np.int64))  # fmt: skip
     parallel_for(blend, tiles, TILES_PER_PIECE, splats, bins, background, picture)
     return Drawing(scene, view, splats, bins, picture)
+
+
+def draw_shares(scene: Scene, view: View) -> np.ndarray:
+    """Return how many pixels of the picture each Gaussian makes up (N,), float32."""
+    bins = bin_splats(splats := _project(scene, view), view)
+    like, shares = np.empty((view.height, view.width), np.float32), np.zeros(len(bins.splat), np.float32)
+    parallel_for(blend_shares, bins.tiles_x * bins.tiles_y, TILES_PER_PIECE, splats, bins, like, shares)
+    return np.bincount(bins.splat, shares, len(splats)).astype(np.float32)
 
 
 def draw_backward(drawing: Drawing, rgb_grad: np.ndarray, alpha_grad: np.ndarray, count: int) -> Scene:

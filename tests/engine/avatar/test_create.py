@@ -123,3 +123,8 @@ def test_pictures_that_cannot_be_used_end_in_one_line_and_3(astronaut_photograph
     assert (left, output) == (3, "")
     assert len(lines) == 1 and lines[0].startswith(f"error: {code}") and lines[0].endswith(".")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_creates_avatars_does_not_wait_for_torch_before_it_looks_at_the_photograph():
+    program = "import sys; import likeness.avatar.create; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
