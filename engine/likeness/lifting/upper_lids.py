@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.lifting.appearance import SkinColors
@@ -39,16 +39,32 @@ MIDDLE = 0.6
 
 @dataclass(frozen=True)
 class UpperLids:
-    """Both upper lids in the portrait. S is the working square's side."""
+    """Both upper lids in the portrait. H by W pixels: the working square's, or a window of it."""
 
-    bare: Float[np.ndarray, "S S 3"]
+    bare: Float[np.ndarray, "H W 3"]
     """The picture, with smooth skin without crease, shade and lashes around the eyes."""
-    without_lines: Float[np.ndarray, "S S 3"]
+    without_lines: Float[np.ndarray, "H W 3"]
     """The picture, with narrow dark lines filled in: creases and lashes."""
-    riding: Bool[np.ndarray, "S S"]
+    riding: Bool[np.ndarray, "H W"]
     """Pixels that slide with the lid's edge: up to the crease, or as far as lashes reach where none is seen."""
-    resting: Bool[np.ndarray, "S S"]
+    resting: Bool[np.ndarray, "H W"]
     """Pixels above, which stay."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of the picture around the eyes, H by W pixels."""
+
+    label: Int[np.ndarray, "H W"]
+    lids: Bool[np.ndarray, "H W"]
+    """Pixels whose triangle is the lids' or the face's."""
+    foreground: Float[np.ndarray, "H W 3"]
+    grain: Float[np.ndarray, "H W 3"]
+    like_skin: Bool[np.ndarray, "H W"]
+    landmarks: Float[np.ndarray, "478 2"]
+    """x, y in the window's pixels."""
+    pixel: float
+    """Metres per pixel."""
 
 
 def find_upper_lids(scene: Scene, view: Visibility, colors: SkinColors) -> UpperLids:
@@ -59,51 +75,62 @@ def find_upper_lids(scene: Scene, view: Visibility, colors: SkinColors) -> Upper
     row, column = np.nonzero(view.label == Label.EYE)
     if len(row):
         margin = round(AROUND / scene.metres_per_pixel)
-        window = tuple(slice(max(at.min() - margin, 0), at.max() + margin) for at in (row, column))
-        corner = np.array([window[1].start, window[0].start])
-        found = _in_window(scene, *_cropped(view, colors, window), scene.portrait.landmarks - corner)
+        place = tuple(slice(max(at.min() - margin, 0), at.max() + margin) for at in (row, column))
+        found = _in_window(_window(scene, view, colors, place))
         for name in ("bare", "without_lines", "riding", "resting"):
-            getattr(lids, name)[window] = getattr(found, name)
+            getattr(lids, name)[place] = getattr(found, name)
     return lids
 
 
-def _cropped(view: Visibility, colors: SkinColors, window: tuple[slice, slice]) -> tuple[Visibility, SkinColors]:
-    """Return what is used of these here in a window of the picture."""
-    seen = {name: getattr(view, name)[window] for name in ("label", "triangle")}
-    looks = {name: getattr(colors, name)[window] for name in ("foreground", "detail", "trusted", "like_skin")}
-    return replace(view, **seen), replace(colors, **looks)
+def _window(scene: Scene, view: Visibility, colors: SkinColors, place: tuple[slice, slice]) -> _Window:
+    corner = np.array([place[1].start, place[0].start])
+    detail = np.clip(colors.detail[place], -MOST_GRAIN, MOST_GRAIN) * colors.trusted[place][..., None]
+    return _Window(
+        label=view.label[place],
+        lids=scene.triangles_in("lids_left", "lids_right", "face")[view.triangle[place]],
+        foreground=colors.foreground[place],
+        grain=_moved_up(detail, round(GRAIN_FROM / scene.metres_per_pixel)),
+        like_skin=colors.like_skin[place],
+        landmarks=scene.portrait.landmarks - corner,
+        pixel=scene.metres_per_pixel,
+    )
 
 
-def _in_window(scene: Scene, view: Visibility, colors: SkinColors, landmarks: Float[np.ndarray, "478 2"]) -> UpperLids:
-    """Tell all of it in a window of the picture (H, W), landmarks in the window's pixels."""
-    without_lines = _without_lines(scene, colors)
-    bare = _bare(scene, view, colors, without_lines)
-    brightness = colors.foreground.mean(-1) / np.maximum(bare.mean(-1), 1e-3)
-    riding, around = np.zeros(brightness.shape, bool), np.zeros(brightness.shape, bool)
+def _moved_up(detail: Float[np.ndarray, "H W 3"], by: int) -> Float[np.ndarray, "H W 3"]:
+    """Return the fine detail of the cheek under the eyes, so many pixels further up."""
+    return np.concatenate([detail[by:], np.zeros_like(detail[:by])])
+
+
+def _in_window(around: _Window) -> UpperLids:
+    """Tell all of it in a window of the picture."""
+    without_lines = _without_lines(around)
+    bare = _bare(around, without_lines)
+    brightness = around.foreground.mean(-1) / np.maximum(bare.mean(-1), 1e-3)
+    riding, lid = np.zeros(brightness.shape, bool), np.zeros(brightness.shape, bool)
     for polygon in EYE_POLYGONS.values():
-        inside, above, across = _above(view, landmarks[list(polygon)])
+        inside, above, across = _above(around, around.landmarks[list(polygon)])
         if inside.any():
-            to_eye = ndimage.distance_transform_edt(~inside) * scene.metres_per_pixel
+            to_eye = ndimage.distance_transform_edt(~inside) * around.pixel
             above &= to_eye < LID_REACH
-            edge = _edge(brightness, to_eye, above & (np.abs(across) < MIDDLE), scene.metres_per_pixel)
+            edge = _edge(brightness, to_eye, above & (np.abs(across) < MIDDLE), around.pixel)
             riding |= above & (to_eye < edge * np.sqrt(np.clip(1 - across**2, 0, 1)))
-            around |= above
-    return UpperLids(bare, without_lines, riding, around & ~riding)
+            lid |= above
+    return UpperLids(bare, without_lines, riding, lid & ~riding)
 
 
 def _above(
-    view: Visibility, outline: Float[np.ndarray, "N 2"]
+    around: _Window, outline: Float[np.ndarray, "N 2"]
 ) -> tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
     """Return an eye's pixels, the skin above them, and how far across every pixel lies (-1 and 1 at the corners)."""
     left, right = outline[:, 0].min(), outline[:, 0].max()
-    rows, columns = np.indices(view.label.shape)
+    rows, columns = np.indices(around.label.shape)
     across = (2 * columns + 1 - left - right) / (right - left)
     top, bottom = outline[:, 1].min() - (right - left), outline[:, 1].max() + (right - left)
-    inside = (view.label == Label.EYE) & (np.abs(across) < 1.2) & (rows > top) & (rows < bottom)
+    inside = (around.label == Label.EYE) & (np.abs(across) < 1.2) & (rows > top) & (rows < bottom)
     if not inside.any():
         return inside, inside, across
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    above = (view.label == Label.SKIN) & (rows < nearest[0]) & (np.abs(across) < 1.2)
+    above = (around.label == Label.SKIN) & (rows < nearest[0]) & (np.abs(across) < 1.2)
     return inside, above, np.take_along_axis(across, nearest[1], 1)
 
 
@@ -121,39 +148,29 @@ def _edge(
     return MOST_EDGE
 
 
-def _without_lines(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "H W 3"]:
+def _without_lines(around: _Window) -> Float[np.ndarray, "H W 3"]:
     """Close dark lines by what is around them (grey closing)."""
-    width = round(CREASE / scene.metres_per_pixel)
-    return ndimage.gaussian_filter(ndimage.grey_closing(colors.foreground, (width, width, 1)), (1, 1, 0))
+    width = round(CREASE / around.pixel)
+    return ndimage.gaussian_filter(ndimage.grey_closing(around.foreground, (width, width, 1)), (1, 1, 0))
 
 
-def _bare(
-    scene: Scene, view: Visibility, colors: SkinColors, without_lines: Float[np.ndarray, "H W 3"]
-) -> Float[np.ndarray, "H W 3"]:
+def _bare(around: _Window, without_lines: Float[np.ndarray, "H W 3"]) -> Float[np.ndarray, "H W 3"]:
     """Spread the brighter colour of the lids' skin smoothly: the darker is crease, shade, lashes.
 
     Half of it is each place's own, without lines, so that the lid goes over into the skin above.
     """
-    to_eye = ndimage.distance_transform_edt(view.label != Label.EYE) * scene.metres_per_pixel
-    lid = (view.label == Label.SKIN) & colors.like_skin & (to_eye > PAINTED) & (to_eye < SKIN_REACH)
-    lid &= scene.triangles_in("lids_left", "lids_right", "face")[view.triangle]
+    to_eye = ndimage.distance_transform_edt(around.label != Label.EYE) * around.pixel
+    lid = (around.label == Label.SKIN) & around.like_skin & around.lids & (to_eye > PAINTED) & (to_eye < SKIN_REACH)
     if not lid.any():
-        return colors.foreground
-    brightness = colors.foreground.mean(-1)
-    sigma = LID_BLUR / scene.metres_per_pixel
+        return around.foreground
+    brightness = around.foreground.mean(-1)
+    sigma = LID_BLUR / around.pixel
     typical = _spread(brightness, lid.astype(float), 2 * sigma)
     spread = np.sqrt(_spread((brightness - typical) ** 2, lid.astype(float), 2 * sigma))
     weight = lid * (LEAST_WEIGHT + np.clip((brightness - typical) / np.maximum(spread, 0.01), 0, 1))
-    smooth = np.stack([_spread(colors.foreground[..., k], weight, sigma) for k in range(3)], -1)
+    smooth = np.stack([_spread(around.foreground[..., k], weight, sigma) for k in range(3)], -1)
     near = to_eye < 2 * LID_REACH
-    return np.where(near[..., None], (smooth + without_lines) / 2 + _grain(scene, colors), colors.foreground)
-
-
-def _grain(scene: Scene, colors: SkinColors) -> Float[np.ndarray, "H W 3"]:
-    """The fine detail of the cheek under the eyes, moved up."""
-    below = round(GRAIN_FROM / scene.metres_per_pixel)
-    detail = np.clip(colors.detail, -MOST_GRAIN, MOST_GRAIN) * colors.trusted[..., None]
-    return np.concatenate([detail[below:], np.zeros_like(detail[:below])])
+    return np.where(near[..., None], (smooth + without_lines) / 2 + around.grain, around.foreground)
 
 
 def _spread(
