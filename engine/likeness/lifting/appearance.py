@@ -62,6 +62,11 @@ BESIDE = 0.002
 STRAY = 0.2
 """Difference from what runs on from the firmly seen albedo, in logarithms, at which a grazed one counts for a quarter:
 the background shines through there, and light."""
+RIM = (0.002, 0.012)
+"""Distances from the outline between which a colour comes to count as firmly that skin's, metres: nearer to it an ear
+may show on what the fit takes for the cheek."""
+HUE_WEIGHT = 2.0
+"""Weight of a departure in hue beside one in brightness: grazing light changes that alone."""
 FIRMNESS = 100.0
 """Weight of a firmly seen albedo beside an edge's."""
 EDGE = 0.0045
@@ -92,7 +97,7 @@ def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
     foreground = np.asarray(scene.portrait.foreground, np.float64)
     lit, like_skin = _lit_skin(scene, view, foreground)
     on_skin = _skin_pixels(scene, view) & like_skin
-    trusted = on_skin & (view.facing > CONFIDENT_FACING)
+    trusted = _this_side(scene, view, on_skin & (view.facing > CONFIDENT_FACING))
     blurred = blur_inside(foreground, trusted, SMOOTHING)
     trust, color = _seen_vertices(scene, view, trusted, blurred)
     albedo = _log(color) - _log(lit)
@@ -104,7 +109,7 @@ def complete_skin(scene: Scene, view: Visibility) -> SkinColors:
         foreground=foreground,
         detail=foreground - blurred,
         trusted=trusted,
-        shown=_shown(scene, view, on_skin, blurred, vertex),
+        shown=_shown(scene, view, trusted, blurred, vertex),
         like_skin=like_skin,
         grain=gather_grain(scene, view, foreground, plain),
     )
@@ -142,12 +147,33 @@ def _shown(
     """Tell how far pixels' colours hold for the skin under them: grazed ones only where they are like the fill."""
     likely = _likeness(_log(color) - _log(view.surface.interpolate(scene.rig.faces, vertex)))
     facing = smoothstep(view.facing, *FADING)
-    return ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * facing * np.maximum(facing, likely)
+    firm = facing * _inwards(scene, view)
+    return ndimage.gaussian_filter(on_skin.astype(np.float64), 1.0) * on_skin * facing * np.maximum(firm, likely)
 
 
 def _likeness(departure: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
     """Rate departures of logarithms, 0..1 (Geman and McClure)."""
-    return 1 / (1 + (np.abs(departure).max(-1) / STRAY) ** 2) ** 2
+    brightness = departure.mean(-1, keepdims=True)
+    hue = HUE_WEIGHT * np.abs(departure - brightness).max(-1)
+    return 1 / (1 + (np.maximum(hue, np.abs(departure).max(-1)) / STRAY) ** 2) ** 2
+
+
+def _this_side(scene: Scene, view: Visibility, grazed: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:
+    """Keep the pieces of skin that hold some that is firmly seen: beyond the cheek's turn lie ear, hair and outline.
+
+    Pieces part where depth steps more than skin at the most grazing trusted angle can.
+    """
+    steepest = np.sqrt(1 / CONFIDENT_FACING**2 - 1) * scene.metres_per_pixel
+    depth = np.where(np.isfinite(view.depth), view.depth, 0)
+    step = ndimage.maximum_filter(depth, 3) - ndimage.minimum_filter(depth, 3) > 2 * steepest
+    pieces, _ = ndimage.label(grazed & ~step)
+    firm = np.unique(pieces[grazed & ~step & (view.facing > FIRM_FACING)])
+    return grazed & np.isin(pieces, firm[firm > 0])
+
+
+def _inwards(scene: Scene, view: Visibility) -> Float[np.ndarray, "S S"]:
+    """Rate how far pixels lie from the outline, 0..1: there an ear may show on what the fit takes for the cheek."""
+    return smoothstep(view.to_outline * scene.metres_per_pixel, *RIM)
 
 
 def sample_skin_colors(
@@ -226,6 +252,7 @@ def _seen_vertices(
     visible, facing, projected = visible_points(scene, view, scene.vertices, normals, DEPTH_TOLERANCE)
     row, column = pixel_of(projected, len(view.label))
     trust = smoothstep(facing, CONFIDENT_FACING, FIRM_FACING) * visible * trusted[row, column]
+    trust *= _inwards(scene, view)[row, column]
     trust[scene.rig.head_vertices :] = 0
     return trust, blurred[row, column]
 

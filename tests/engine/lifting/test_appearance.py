@@ -11,7 +11,7 @@ from scipy import sparse
 
 from likeness.geometry.cameras import look_at_face
 from likeness.geometry.frames import vertex_normals
-from likeness.lifting.appearance import complete_skin, without_strays
+from likeness.lifting.appearance import _likeness, _this_side, complete_skin, without_strays
 from likeness.lifting.lighting import GAMMA
 from likeness.lifting.outlines import BROWS
 from likeness.lifting.visibility import explain_pixels, pixel_of, raster_of
@@ -107,3 +107,34 @@ def test_grazed_skin_that_departs_from_the_firmly_seen_is_hardly_trusted():
     assert found[7] < 0.02
     assert found[8] > 0.45
     assert found[9] == 0
+
+
+def test_another_hue_is_trusted_less_than_another_brightness():
+    departure = np.array([[-0.15, -0.15, -0.15], [0.15, -0.15, -0.15]])
+    shaded, tinted = _likeness(departure)
+    assert tinted < 0.6 * shaded
+
+
+def test_grazed_pixels_that_no_firm_skin_runs_on_to_are_not_trusted(scene):
+    view = explain_pixels(scene)
+    facing, depth = np.full(view.facing.shape, 0.9), np.full(view.depth.shape, 1.0)
+    facing[:, 40:], depth[:, 40:] = 0.3, 1.2
+    grazed = np.ones(facing.shape, bool)
+    stepped = dataclasses.replace(view, facing=facing, depth=depth)
+    kept = _this_side(scene, stepped, grazed)
+    assert kept[:, :38].all()
+    assert not kept[:, 42:].any()
+    assert _this_side(scene, dataclasses.replace(stepped, depth=np.ones_like(depth)), grazed).all()
+
+
+def test_another_colour_along_the_outline_neither_shows_nor_runs_on(scene):
+    view = explain_pixels(scene)
+    distance = view.to_outline * scene.metres_per_pixel
+    strip = (view.to_outline > 0) & (distance < 0.005)
+    flat = np.broadcast_to(np.array(SKIN_COLOR), scene.portrait.rgb.shape).astype(np.float32)
+    other = np.where(strip[..., None], flat * np.array([1.0, 0.8, 0.8]), flat).astype(np.float32)
+    portrait = dataclasses.replace(scene.portrait, rgb=other, foreground=other)
+    colors = complete_skin(dataclasses.replace(scene, portrait=portrait), view)
+    # Fully shown, the strip's green and blue would be a fifth lower.
+    assert colors.shown[strip].max() < 0.5
+    assert np.quantile(np.abs(colors.vertex[cheek(scene, 1)] - SKIN_COLOR).max(1), 0.9) < 0.05
