@@ -61,9 +61,13 @@ def coverage_order(points: Array[np.ndarray, "N 3"], weights: Array[np.ndarray, 
     if not len(along):
         return along
     reach = np.cumsum(np.asarray(weights, np.float64)[along])
-    draws = _van_der_corput(DRAWS * len(along)) * reach[-1]
+    sequence = _van_der_corput(DRAWS * len(along))
+    # Mirroring bits twice changes nothing: the draws in order are k / M, and the k-th of them is draw number M v_k.
+    draws = np.arange(len(sequence)) / len(sequence) * reach[-1]
     hit = np.minimum(np.searchsorted(reach, draws, side="right"), len(along) - 1)
-    place, first = np.unique(hit, return_index=True)
+    begins = np.flatnonzero(np.diff(hit, prepend=-1))
+    place = hit[begins]
+    first = np.minimum.reduceat(sequence, begins)
     missed = np.setdiff1d(np.arange(len(along)), place)
     last = missed[np.argsort(-weights[along[missed]], kind="stable")]
     return along[np.concatenate([place[np.argsort(first)], last])]

@@ -172,13 +172,16 @@ def _seal(lids: Lids, closed: np.ndarray) -> np.ndarray:
 def _cleared(start: np.ndarray, goal: np.ndarray, floor: float) -> np.ndarray:
     """Scale goals (..., 3) up until the segments from start stay at least `floor` (or their start) from the origin."""
     needed = np.minimum(floor, np.linalg.norm(start, axis=-1))
-    low, high = np.ones(goal.shape[:-1]), np.full(goal.shape[:-1], 2.0)
     blocked = _nearest(start, goal) < needed - 1e-9
-    for _ in range(24):
+    start, kept, needed = start[blocked], goal[blocked], needed[blocked]
+    low, high = np.ones(len(kept)), np.full(len(kept), 2.0)
+    for _ in range(24 if len(kept) else 0):
         middle = (low + high) / 2
-        outside = _nearest(start, goal * middle[..., None]) >= needed - 1e-9
+        outside = _nearest(start, kept * middle[:, None]) >= needed - 1e-9
         low, high = np.where(outside, low, middle), np.where(outside, middle, high)
-    return goal * np.where(blocked, high, 1.0)[..., None]
+    cleared = goal.copy()
+    cleared[blocked] *= high[:, None]
+    return cleared
 
 
 def _nearest(start: np.ndarray, goal: np.ndarray) -> np.ndarray:

@@ -164,11 +164,15 @@ def prepare_identity(
 
 def prepare_rig(rig: Rig) -> PreparedHead:
     """Prepare an avatar's rig, its scaffold included, for `forward`."""
+    return _prepared(rig, rig.shapedirs, rig.posedirs)
+
+
+def _prepared(rig: Rig, shapes: Float[np.ndarray, "V 3 E"], posedirs: Float[np.ndarray, "V 3 P"]) -> PreparedHead:
     return PreparedHead(
         v_neutral=rig.v_neutral,
         joints=rig.joints,
-        directions=_direction_rows(rig.shapedirs, rig.posedirs),
-        control_count=len(rig.control_names),
+        directions=_direction_rows(shapes, posedirs),
+        control_count=shapes.shape[-1],
         lbs_weights=rig.lbs_weights,
         parents=rig.parents,
         faces=rig.faces,
@@ -217,7 +221,9 @@ def rig_vertices(
     rig: Rig, controls: Float[np.ndarray, "E"], pose: Float[np.ndarray, "J 3"]
 ) -> Float[np.ndarray, "V 3"]:
     """Return a rig's posed vertices once; for many frames, `prepare_rig` first and `forward` each frame."""
-    return forward(prepare_rig(rig), controls, pose)
+    moving = np.flatnonzero(controls)  # the others' directions need not be brought in order
+    turned = rig.posedirs if np.any(pose) else rig.posedirs[:, :, :0]
+    return forward(_prepared(rig, rig.shapedirs[:, :, moving], turned), np.asarray(controls)[moving], pose)
 
 
 def landmarks(vertices: Float[np.ndarray, "V 3"], assets: HeadAssets) -> Float[np.ndarray, "478 3"]:

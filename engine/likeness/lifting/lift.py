@@ -10,6 +10,7 @@ from jaxtyping import Float
 from likeness.contract.avatar import BoundGaussians, Rig
 from likeness.contract.progress import Progress
 from likeness.geometry.cameras import Camera
+from likeness.geometry.threads import in_background
 from likeness.head.assets import HeadAssets
 from likeness.head.model import rig_vertices
 from likeness.lifting.appearance import complete_skin
@@ -58,8 +59,9 @@ def make_scene(
 
 def lift_layers(scene: Scene, view: Visibility, rng: np.random.Generator, progress: Progress) -> Layer:
     """Lift every part of the head, unrefined."""
+    inflated = in_background(lambda: inflate(scene, view))
     colors = complete_skin(scene, view)
-    volume = inflate(scene, view)
+    volume = inflated()
     volume = replace(volume, torso=with_collar(volume.torso, view))
     progress.update("lift", 0.5)
     layers = [

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from likeness.geometry.frames import vertex_normals
+from likeness.geometry.threads import in_background
 from likeness.lifting.gaps import beside_mesh, close_holes, give_to_nearest, islands
 from likeness.lifting.glasses import Glasses, find_glasses
 from likeness.lifting.lips import beside_lips, cover_gap, inside_mouth
@@ -73,6 +74,7 @@ def explain_pixels(scene: Scene) -> Visibility:
 
     Skin is what looks like it and has the outer mesh behind it, the scalp included: hairlines differ.
     """
+    found_glasses = in_background(lambda: find_glasses(scene))
     head = np.arange(len(scene.rig.faces)) < scene.rig.head_triangles
     surface = raster_of(scene, head & ~scene.triangles_in("lashes_left", "lashes_right"))
     skin, scalp = scene.skin_triangles(), scene.triangles_in("scalp")
@@ -83,7 +85,7 @@ def explain_pixels(scene: Scene) -> Visibility:
     cover_gap(scene, inside_outline(scene, INNER_LIPS), triangle, depth, bary)
     parts = openings(scene)
     opened = np.any([mask for _, mask in parts], 0)
-    glasses = find_glasses(scene)
+    glasses = found_glasses()
     worn = np.zeros(opened.shape, bool) if glasses is None else glasses.mask
     guess = MeshGuess((triangle >= 0) & skin[triangle] | opened, (triangle >= 0) & scalp[triangle] & ~opened, worn)
     material = parse_materials(scene, guess)

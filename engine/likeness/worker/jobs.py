@@ -37,12 +37,14 @@ def load() -> Ready:
 
 
 def warm_up() -> None:
-    """Start what would otherwise start within the first job: the detectors, and what torch's optimizer imports."""
+    """Start what would otherwise start within the first job: lifting, detectors, and what torch's optimizer imports."""
     import numpy as np
     import torch
 
+    from likeness.avatar.create import load_lifting
     from likeness.portrait import detectors
 
+    load_lifting()
     black = np.zeros((256, 256, 3), np.uint8)
     for full_range in (False, True):
         detectors.detect_boxes(black, full_range=full_range)
