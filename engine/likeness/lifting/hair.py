@@ -12,7 +12,6 @@ from likeness.lifting.appearance import SkinColors
 from likeness.lifting.back import lift_back
 from likeness.lifting.cells import adaptive_cells
 from likeness.lifting.hair_paint import SOLID, HairPaint
-from likeness.lifting.reflection import STEEP
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.scaffold import scaffold_triangle
 from likeness.lifting.torso import lift_torso_sides
@@ -22,18 +21,18 @@ from likeness.lifting.volume import Volume
 
 HEAD_BUDGET, TORSO_BUDGET = 23_000, 9_000
 """Most Gaussians that the front may take in the head's rows and in the torso's."""
-LOOSE = 2.5
-"""Slope (metres of depth per metre across) from which a lifted pixel faces the camera; the volume's side takes over."""
+TURNING, LOOSE = 2.5, 5.0
+"""Slopes (metres of depth per metre across) from which a lifted pixel turns to the camera, and from which it faces it:
+the volume's side takes over."""
 BRIM, BRIM_SLOPE = 0.007, 0.7
 """Width of the hair's brim along the outline, metres, and its slope."""
-
-TURNED = 0.003
-"""Distance from the outline up to which pixels face the camera whatever the surface does, metres."""
 FRAY, FRAY_LOCK, FRAY_DEPTH = 0.0045, 0.004, 0.02
 """Width of the edge whose locks lie at depths of their own, the locks' size (standard deviation), and how far behind
 the front they lie at most; metres."""
 GAP_DEPTH = 0.035
 """How far what shows through the hair lies behind its surface, metres."""
+MIXED_TINT = 0.1
+"""Most by which refinement may change the colour of hair that the portrait mixes with what is behind it, 0..1."""
 
 
 def lift_volume(
@@ -67,18 +66,19 @@ def _front_layers(
         depth = depths[cells.row, cells.column]
         per_metre = scene.camera.K[0, 0] / depth
         slope = np.stack([right[cells.row, cells.column], down[cells.row, cells.column]], 1) * per_metre[:, None]
-        # Turned to the camera, what is seen from its side, and at the outline in the background's light, hardly shows
-        # from there: stretched along the surface it would be streaks.
-        steepness = np.linalg.norm(slope, axis=1)
-        turned = np.clip((LOOSE - steepness) / (LOOSE - STEEP), 0, 1)
-        turned *= np.clip(to_outline[cells.row, cells.column] / TURNED - 1, 0, 1)
-        slope *= turned[:, None]
         torso = volume.torso[cells.row, cells.column]
+        # Where hair is mixed with what is behind it has its own colour. The background's would be flecks from the side.
+        soft = paint.foreign[cells.row, cells.column] | (cells.opacity < SOLID)
+        mixed = soft & ~torso & (not paint.bald)
+        color = np.where(mixed[:, None], paint.local[cells.row, cells.column], cells.color)
+        # What is seen from its side runs along the surface as far as it is surely hair, else it would be rows of dots.
+        # Turned to the camera, the outline's mixture hardly shows from the side: along the surface it would be streaks.
+        steepness = np.linalg.norm(slope, axis=1)
+        turned = np.clip((LOOSE - steepness) / (LOOSE - TURNING), 0, 1)
+        slope *= (turned * ~soft)[:, None]
         means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
-        # At the outline refinement starts from the hair's own colour instead of the background's in the matte.
-        edge = paint.foreign[cells.row, cells.column] & (cells.opacity < SOLID)
-        color = np.where(edge[:, None], paint.local[cells.row, cells.column], cells.color)
-        layers += _on_scaffold(scene, torso, means, basis, color, cells.opacity)
+        tint = np.where(mixed, MIXED_TINT, 1.0)
+        layers += _on_scaffold(scene, torso, means, basis, color, cells.opacity, tint)
     return layers
 
 
@@ -121,6 +121,7 @@ def _on_scaffold(
     basis: Float[np.ndarray, "N 3 3"],
     color: Float[np.ndarray, "N 3"],
     opacity: Float[np.ndarray, "N"],
+    tint: Float[np.ndarray, "N"],
 ) -> list[Layer]:
     """Bind the torso's Gaussians to its carriers and the others to the head's."""
     triangle = scaffold_triangle(means, torso, scene.rig.head_triangles)
@@ -135,6 +136,7 @@ def _on_scaffold(
             opacities=opacity[own],
             part=part,
             seen=np.ones(int(own.sum()), bool),
+            tint=tint[own],
         )
         for part, own in ((Part.HAIR, ~torso), (Part.TORSO, torso))
     ]

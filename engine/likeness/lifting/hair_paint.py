@@ -32,6 +32,12 @@ SOLID = 0.9
 """Alpha from which a pixel shows the person alone."""
 FAMILIAR = 4e-4
 """How common a colour is among the deep hair's pixels from which on it is the hair's own."""
+LIKELIER = 3.0
+"""How many times more common a colour is in the background than in the deep hair when it is the background's."""
+DIFFERENT = 0.12
+"""Distance of a channel (0..1) from the hair's smooth colour from which a foreign colour matters."""
+ALIKE_BESIDE = 0.1
+"""Distance of a channel (0..1) from the background beside it up to which a pixel shows that background."""
 DEPTHS_INSIDE = (0.008, 0.005, 0.0025, 0.0008)
 """Distances from the outline, metres: pixels further inside are the hair's own; the first that leaves enough holds."""
 ENOUGH = 400
@@ -186,11 +192,18 @@ def _hair(scene: Scene, view: Visibility, volume: Volume) -> tuple[Bool[np.ndarr
     deep = hair & (to_outline > DEEP)
     if deep.sum() < ENOUGH * (len(hair) / 512) ** 2:
         return hair, np.zeros_like(hair)
-    familiar = commonness(scene.portrait.foreground, deep) > FAMILIAR
-    foreign = own & ~familiar & (to_outline < SHINES_THROUGH)
+    foreground = scene.portrait.foreground
+    share = commonness(foreground, deep)
+    familiar = share > FAMILIAR
     background = (scene.portrait.alpha < 0.03) & scene.portrait.valid
-    behind = commonness(scene.portrait.rgb, background) > FAMILIAR
-    return hair & (deep | familiar), foreign & (behind | (scene.portrait.alpha < SOLID))
+    behind = commonness(scene.portrait.rgb, background)
+    shows_behind = (behind > FAMILIAR) | (scene.portrait.alpha < SOLID)
+    # Of two that could have the colour it is the background's that has it more often, unless it hardly matters.
+    differs = np.abs(foreground - spread(foreground, deep)).max(-1) > DIFFERENT
+    beside = np.abs(scene.portrait.rgb - spread(scene.portrait.rgb, background)).max(-1) < ALIKE_BESIDE
+    likelier = differs & (beside | (behind > LIKELIER * share))
+    foreign = own & (to_outline < SHINES_THROUGH) & (~familiar & shows_behind | likelier)
+    return hair & ~foreign & (deep | familiar), foreign
 
 
 def _core(scene: Scene, view: Visibility, hair: Bool[np.ndarray, "S S"]) -> Bool[np.ndarray, "S S"]:

@@ -66,6 +66,20 @@ def test_the_backgrounds_colour_does_not_come_along(scene):
     assert (back.colors[:, 1] > 1.5 * back.colors[:, 0]).mean() < 0.03
 
 
+def test_refinement_cannot_paint_the_background_on_the_outlines_hair(scene):
+    """A soft matte mixes the green background in: what it mixes starts in the hair's colour and must stay near it."""
+    person = scene.portrait.alpha > 0.5
+    soft = ndimage.gaussian_filter(person.astype(np.float32), 2.0)
+    soft[ndimage.binary_dilation(person)] = 1.0
+    mixed = replace(scene, portrait=replace(scene.portrait, alpha=soft))
+    view, rng = explain_pixels(mixed), np.random.default_rng(0)
+    layer = join_layers(lift_volume(mixed, view, inflate(mixed, view), complete_skin(mixed, view), rng))
+    held = layer.seen & (layer.tint < 0.2)
+    greener = layer.bound.colors[:, 1] > 1.5 * layer.bound.colors[:, 0]
+    assert held.sum() > 50
+    assert greener[held].mean() < 0.03
+
+
 def test_the_whole_volume_is_hair_and_torso(scene):
     view, rng = explain_pixels(scene), np.random.default_rng(0)
     layer = join_layers(lift_volume(scene, view, inflate(scene, view), complete_skin(scene, view), rng))
