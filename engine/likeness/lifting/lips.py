@@ -25,7 +25,7 @@ CORNER_REACH = 0.15
 """Distance from a corner of the mouth up to which it may, in its widths: elsewhere dark is a lip's shade or a beard."""
 SMOOTHNESS = 0.0004
 """Blur of the border found, metres."""
-FADE, EVEN = 0.004, 0.003
+FADE, EVEN = 0.002, 0.0015
 """Distances over which skin beside a lip follows where that is moved to, and over which moves are evened out: unlike
 moves of neighbours, as in the corners, would tear triangles; metres."""
 MARGIN, MOST_MOVE = 0.0003, 0.005
@@ -69,15 +69,15 @@ def inside_mouth(scene: Scene, outline: Bool[np.ndarray, "S S"]) -> Bool[np.ndar
     kinds = [np.median(color[sure & bright], 0), np.median(color[sure & ~bright], 0)]
     to_inside = np.min([np.linalg.norm(color - kind, axis=-1) for kind in kinds], 0)
     # Much darker than a lip is the gap, however dark its teeth are; it reaches far into the corners.
-    dark = (brightness < GAP_DARKNESS * lip.mean(-1)) & (outwards < CORNER) & _corners(scene)
+    dark = (brightness < GAP_DARKNESS * lip.mean(-1)) & (outwards < CORNER) & near_corners(scene)
     to_lip = np.linalg.norm(color - lip, axis=-1) * np.where(outline, 1.0, CLEARLY)
     inside = ndimage.binary_propagation(sure, mask=sure | dark | unsure & (to_inside < to_lip))
     inside = ndimage.binary_fill_holes(inside).astype(np.float64)
     return ndimage.gaussian_filter(inside, SMOOTHNESS / size) > 0.5
 
 
-def _corners(scene: Scene) -> Bool[np.ndarray, "S S"]:
-    """Mark what is near the corners of the mouth."""
+def near_corners(scene: Scene) -> Bool[np.ndarray, "S S"]:
+    """Mark what is near the corners of the mouth, where gap, shade and skin run into each other."""
     y, x = np.indices(scene.portrait.alpha.shape) + 0.5
     corners = scene.portrait.landmarks[[UPPER_INNER[0], UPPER_INNER[-1]]]
     distance = np.min([np.hypot(x - corner[0], y - corner[1]) for corner in corners], 0)
@@ -137,17 +137,22 @@ def open_lips(scene: Scene, inside: Bool[np.ndarray, "S S"]) -> Scene:
 
 
 def stretched(scene: Scene) -> Bool[np.ndarray, "F"]:
-    """Mark triangles that a mouth open at rest draws out in some direction: pixels on them would be spikes.
+    """Mark triangles that the face at rest, or a mouth open at rest, draws out in some direction: pixels on them would
+    be spikes.
 
-    With the edges' inner products A and B in the two poses, the greatest stretch is the root of the greatest
-    eigenvalue of A^-1 B.
+    With the edges' inner products A and B in two poses, the greatest stretch is the root of the greatest eigenvalue
+    of A^-1 B.
     """
     opened = scene.rig.v_neutral + scene.rig.shapedirs[:, :, scene.rig.control_names.index("jawOpen")]
-    (a, b, c), (d, e, f) = (_edge_products(vertices[scene.rig.faces]) for vertices in (scene.vertices, opened))
+    return np.maximum(_stretch(scene, opened), _stretch(scene, scene.rig.v_neutral)) > MOST_STRETCH
+
+
+def _stretch(scene: Scene, pose: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "F"]:
+    """Return the greatest stretch of every triangle from the portrait's pose to another, as a factor."""
+    (a, b, c), (d, e, f) = (_edge_products(vertices[scene.rig.faces]) for vertices in (scene.vertices, pose))
     area = np.maximum(a * c - b * b, 1e-20)
     trace, determinant = (c * d - 2 * b * e + a * f) / area, (d * f - e * e) / area
-    greatest = (trace + np.sqrt(np.maximum(trace**2 - 4 * determinant, 0))) / 2
-    return greatest > MOST_STRETCH**2
+    return np.sqrt((trace + np.sqrt(np.maximum(trace**2 - 4 * determinant, 0))) / 2)
 
 
 def _edge_products(corners: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "3 F"]:

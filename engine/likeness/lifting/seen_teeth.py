@@ -11,9 +11,10 @@ from scipy import ndimage
 from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.cells import adaptive_cells
+from likeness.lifting.lips import near_corners, stretched
 from likeness.lifting.sampling import lift_pixels, make_layer
 from likeness.lifting.types import Layer, Scene, keep
-from likeness.lifting.visibility import Label, Visibility, pixel_of, raster_of
+from likeness.lifting.visibility import Label, Visibility, beside_mouth, pixel_of, raster_of
 from likeness.rendering.mesh import MeshRaster, rasterize_mesh
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -39,6 +40,9 @@ HIDDEN = 0.001
 """How far behind the face's surface a sample is hidden, metres."""
 TINT = 0.1
 """Most by which refinement changes a colour between the lips: it must not make up for a lip's, 0..1."""
+
+CORNER_TINT = 0.05
+"""The same for skin near the corners: it would take up their dark, and show it as spots beside the closed mouth."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def clear_mouth(scene: Scene, view: Visibility, layers: list[Layer]) -> list[Lay
     """Let the inner sides of lips and cheeks show what the portrait shows there: nothing before teeth, else the gap.
 
     They lie before the teeth and would hide them; in the dark corners of an open mouth it is they that are dark, but
-    for what would be a stain on the face at rest.
+    for what would be a stain on the face at rest. Beside them the skin keeps its colours, and pixels on triangles that
+    other expressions draw out are left to the samples.
     """
     between = find_teeth(scene, view)
     if not between.mask.any():
@@ -138,7 +143,10 @@ def _cleared(scene: Scene, view: Visibility, between: SeenTeeth, at_rest: MeshRa
     gap = dark & hidden_at_rest
     colors, tint = layer.bound.colors.copy(), layer.tint.copy()
     colors[gap], tint[gap] = scene.portrait.foreground[row, column][gap], TINT
-    return keep(Layer(replace(layer.bound, colors=colors), layer.seen | gap, tint), dark | ~before)
+    corner = layer.seen & near_corners(scene)[row, column]
+    tint[corner] = np.minimum(tint[corner], CORNER_TINT)
+    spikes = layer.seen & beside_mouth(view)[row, column] & stretched(scene)[layer.bound.triangle]
+    return keep(Layer(replace(layer.bound, colors=colors), layer.seen | gap, tint), (dark | ~before) & ~spikes)
 
 
 def _hidden(scene: Scene, surface: MeshRaster, layer: Layer) -> Bool[np.ndarray, "N"]:

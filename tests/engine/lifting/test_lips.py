@@ -86,6 +86,17 @@ def test_a_triangle_pressed_flat_in_the_portrait_is_drawn_out_by_an_open_mouth(s
     assert stretched(replace(resting, vertices=pressed))[face]
 
 
+def test_a_triangle_pressed_flat_by_an_open_mouth_alone_is_drawn_out_at_rest(scene):
+    face = int(np.flatnonzero(scene.triangles_in("face"))[0])
+    a, b, c = scene.rig.faces[face]
+    pressed = scene.rig.v_neutral.copy()
+    pressed[c] = pressed[a] + 0.9 * (pressed[b] - pressed[a]) + 0.3 * (pressed[c] - pressed[a])
+    shapes = scene.rig.shapedirs.copy()
+    shapes[:, :, scene.rig.control_names.index("jawOpen")] = pressed - scene.rig.v_neutral
+    smiling = replace(scene, rig=replace(scene.rig, shapedirs=shapes), vertices=pressed)
+    assert stretched(smiling)[face]
+
+
 def test_central_incisors_are_eight_and_a_half_millimetres_wide_and_ten_high():
     along = np.linspace(0, 0.0145, 2901)
     _, _, shade = crowns("teeth_upper", along, np.full(len(along), 0.005))
