@@ -33,6 +33,8 @@ GAP_DEPTH = 0.035
 """How far what shows through the hair lies behind its surface, metres."""
 MIXED_TINT = 0.1
 """Most by which refinement may change the colour of hair that the portrait mixes with what is behind it, 0..1."""
+BESIDE, BESIDE_TINT = 3, 0.15
+"""Pixels around that hair, and most by which refinement may change a colour there."""
 
 
 def lift_volume(
@@ -60,6 +62,7 @@ def _front_layers(
     depths = _frayed(scene, front, volume, to_outline, rng)
     # What shows between the strands lies behind them: from the side they hide it.
     depths = np.where(paint.foreign, np.minimum(depths + GAP_DEPTH, np.maximum(depths, volume.middle)), depths)
+    near_mixed = ndimage.binary_dilation(paint.foreign | (mask & (scene.portrait.alpha < SOLID)), iterations=BESIDE)
     layers = []
     for budget, own in ((HEAD_BUDGET, mask & ~in_torso_rows), (TORSO_BUDGET, mask & in_torso_rows)):
         cells = adaptive_cells(scene.portrait, own, coarsest=4, budget=budget)
@@ -77,7 +80,9 @@ def _front_layers(
         turned = np.clip((LOOSE - steepness) / (LOOSE - TURNING), 0, 1)
         slope *= (turned * ~soft)[:, None]
         means, basis = lift_pixels(scene.camera, cells.center, cells.size, depth, slope)
-        tint = np.where(mixed, MIXED_TINT, 1.0)
+        # Held back, those would have their neighbours take the background's colour for them.
+        beside = near_mixed[cells.row, cells.column] & ~torso & (not paint.bald)
+        tint = np.where(mixed, MIXED_TINT, np.where(beside, BESIDE_TINT, 1.0))
         layers += _on_scaffold(scene, torso, means, basis, color, cells.opacity, tint)
     return layers
 
