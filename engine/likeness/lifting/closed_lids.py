@@ -13,6 +13,7 @@ from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import SkinColors
 from likeness.lifting.lids import Folds
+from likeness.lifting.outlines import BROWS, inside_hulls
 from likeness.lifting.sampling import disc_basis, make_layer, posed_samples, sample_triangles
 from likeness.lifting.types import Layer, Scene, keep
 from likeness.lifting.upper_lids import UpperLids
@@ -26,6 +27,8 @@ LEAST_VEIL = 0.05
 """Opacity under which none is laid."""
 VEIL_RISE = 0.0007
 """How far it lies in front of the shut lid, metres."""
+BESIDE_BROW = 2
+"""How far from the brows none is laid, pixels."""
 NEAR = 0.002
 """How far behind what an open eye shows a shut lid's skin may lie; what lies deeper is the socket's, metres."""
 HIDDEN = 0.0005
@@ -50,7 +53,8 @@ def lift_creases(
     faces = scene.rig.faces
     wanted = scene.triangles_in("lids_left", "lids_right", "face") & ~folds.riding
     dark = 1 - colors.foreground.mean(-1) / np.maximum(upper.without_lines.mean(-1), 1e-3)
-    veil = ndimage.gaussian_filter(upper.resting * VEIL * np.clip(dark / VEIL_FROM, 0, 1), 0.7)
+    resting = upper.resting & ~ndimage.binary_dilation(inside_hulls(scene, *BROWS), iterations=BESIDE_BROW)
+    veil = ndimage.gaussian_filter(resting * VEIL * np.clip(dark / VEIL_FROM, 0, 1), 0.7)
     spacing = np.where(wanted & _touched(scene, folds, veil > LEAST_VEIL), SPACING, np.inf)
     samples = sample_triangles(folds.pose, faces, spacing, rng)
     points, normals = posed_samples(samples, folds.pose, faces)

@@ -39,9 +39,9 @@ LIP_TINT = 0.05
 """Most by which refinement changes such a lip's colour, 0..1."""
 LOOSE_TINT, STRANGE_TINT = 0.03, 0.1
 """The same for loose pixels that look like skin, and for others."""
-FRAME_TINT, FRAME_EDGE, EYE_EDGE = 0.05, 3, 5
-"""The same for the skin beside glasses and eyes, and how far beside either, pixels: it would take bright colours to
-make up for a soft edge, and show them as a ring where the head turns under a frame, and as beads where lids shut."""
+FRAME_TINT, FRAME_EDGE = 0.05, 3
+"""The same for the skin beside a pair of glasses, and how far beside, pixels: it would take bright colours to make up
+for the frame's soft edge, and show them as a ring where the head turns under it."""
 DARK_REACH, BRIGHT_REACH = 0.003, 0.008
 """Distance from the outline up to which what is darker than skin, and what is not, counts as background, metres."""
 FLATTER = 0.25
@@ -112,7 +112,7 @@ def _pixel_layer(
         opacities=cells.opacity,
         part=Part.SKIN,
         seen=np.ones(len(depth), bool),
-        tint=np.where(lip, LIP_TINT, np.where(_beside_frame_or_eye(view)[place], FRAME_TINT, 1.0)),
+        tint=np.where(lip, LIP_TINT, np.where(_beside_frame(view)[place], FRAME_TINT, 1.0)),
     )
 
 
@@ -151,9 +151,8 @@ def _loose_layer(
     )
 
 
-def _beside_frame_or_eye(view: Visibility) -> Bool[np.ndarray, "S S"]:
-    frame = ndimage.binary_dilation(view.label == Label.GLASSES, iterations=FRAME_EDGE)
-    return frame | ndimage.binary_dilation(view.label == Label.EYE, iterations=EYE_EDGE)
+def _beside_frame(view: Visibility) -> Bool[np.ndarray, "S S"]:
+    return ndimage.binary_dilation(view.label == Label.GLASSES, iterations=FRAME_EDGE)
 
 
 def _near(
