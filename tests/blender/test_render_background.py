@@ -140,16 +140,15 @@ def picture_of(driven, frame: int) -> np.ndarray:
     for each in SETTING["avatars"]:
         value = np.interp(share, (0, 1), each["values"])
         expression = with_controls(driven.avatar.rig, neutral(driven.avatar), {each["control"]: value})
-        means, covars = pose_avatar(driven, expression)
-        parts.append((means + head_space(each["location"]), covars))
-    gaussians, count = driven.avatar.gaussians, len(parts)
-    means, covars = (np.concatenate(arrays).astype(np.float32) for arrays in zip(*parts, strict=True))
+        means, covars, colors = pose_avatar(driven, expression)
+        parts.append((means + head_space(each["location"]), covars, colors))
+    means, covars, colors = (np.concatenate(arrays).astype(np.float32) for arrays in zip(*parts, strict=True))
     drawn = render(
         camera_of(frame, share),
         means,
         covars,
-        np.tile(gaussians.opacities, count),
-        np.tile(gaussians.colors, (count, 1)),
+        np.tile(driven.avatar.gaussians.opacities, len(parts)),
+        colors,
     )
     return np.concatenate([drawn.rgb, drawn.alpha[..., None]], axis=-1)
 
