@@ -12,7 +12,7 @@ from likeness.binding.affine import pose
 from likeness.contract.avatar import Part
 from likeness.lifting.appearance import complete_skin
 from likeness.lifting.back import lift_back
-from likeness.lifting.hair import lift_volume
+from likeness.lifting.hair import MIXED_TINT, lift_volume
 from likeness.lifting.hair_paint import HairPaint
 from likeness.lifting.types import join_layers
 from likeness.lifting.visibility import explain_pixels
@@ -74,7 +74,7 @@ def test_refinement_cannot_paint_the_background_on_the_outlines_hair(scene):
     mixed = replace(scene, portrait=replace(scene.portrait, alpha=soft))
     view, rng = explain_pixels(mixed), np.random.default_rng(0)
     layer = join_layers(lift_volume(mixed, view, inflate(mixed, view), complete_skin(mixed, view), rng))
-    held = layer.seen & (layer.tint < 0.2)
+    held = layer.seen & (layer.tint == np.float32(MIXED_TINT))
     greener = layer.bound.colors[:, 1] > 1.5 * layer.bound.colors[:, 0]
     assert held.sum() > 50
     assert greener[held].mean() < 0.03
