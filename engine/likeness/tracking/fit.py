@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
 from likeness.contract.arkit import ARKIT_NAMES
 from likeness.contract.progress import Progress, SilentProgress
 from likeness.head.assets import HeadAssets
+from likeness.head.model import shaped_vertices
 from likeness.portrait.types import Portrait
 from likeness.tracking.evidence import (
     DISTANCE,
@@ -20,7 +23,7 @@ from likeness.tracking.evidence import (
 )
 from likeness.tracking.initial import initial_state
 from likeness.tracking.parameters import POSE_COLUMNS, FitState, head_points
-from likeness.tracking.personal import with_offsets
+from likeness.tracking.personal import portrait_vertices, with_offsets
 from likeness.tracking.shading import LogImage, log_image, shading_term
 from likeness.tracking.silhouette import MatteField, matte_field
 from likeness.tracking.solver import minimize
@@ -31,6 +34,8 @@ POSE_ITERATIONS, LANDMARK_ITERATIONS = 6, 20
 PICTURE_ROUNDS, PICTURE_ITERATIONS = 2, 4
 BRIGHTNESS_SMOOTHING = 0.02
 """Interocular distances."""
+KEPT_SMILE = 0.4
+"""Share of the portrait's smile that stays on the neutral face."""
 
 
 def fit_portrait(assets: HeadAssets, portrait: Portrait, *, progress: Progress | None = None) -> HeadFit:
@@ -44,9 +49,28 @@ def fit_portrait(assets: HeadAssets, portrait: Portrait, *, progress: Progress |
     progress.update("fit", 0.5)
     state = fit_picture(evidence, field, image, state)
     progress.update("fit", 0.7)
-    fit = with_offsets(evidence, field, state)
+    fit = with_friendly_rest(assets, with_offsets(evidence, field, state))
     progress.update("fit", 1.0)
     return fit
+
+
+def with_friendly_rest(assets: HeadAssets, fit: HeadFit) -> HeadFit:
+    """Leave a part of the portrait's smile to the neutral face; in the portrait next to nothing changes.
+
+    Who laughs for a photograph has lips, cheeks and folds that no shape takes back to what they are at rest: with all
+    of the smile gone the lips look pursed.
+    """
+    smile = [index for index, name in enumerate(assets.expr_names) if name.startswith("mouthSmile")]
+    kept = np.zeros_like(fit.controls)
+    kept[smile] = KEPT_SMILE * fit.controls[smile]
+    controls, offsets = fit.controls - kept, fit.offsets + assets.exprdirs @ kept
+    return replace(
+        fit,
+        controls=controls,
+        offsets=offsets,
+        v_neutral=shaped_vertices(assets, fit.betas, offsets),
+        v_portrait=portrait_vertices(assets, fit.betas, offsets, controls).astype(np.float32),
+    )
 
 
 def fit_landmarks(evidence: Evidence, center: Float[np.ndarray, "2"]) -> FitState:
