@@ -26,7 +26,7 @@ def small_avatar() -> Avatar:
         local_mean=np.zeros((SPLATS, 3), np.float32),
         local_basis=np.tile(np.eye(3, dtype=np.float32) * 0.3, (SPLATS, 1, 1)),
         opacities=np.full(SPLATS, 0.9, np.float32),
-        colors=rng.uniform(0, 1, (SPLATS, 3)).astype(np.float32),
+        colors=rng.uniform(0, 0.8, (SPLATS, 3)).astype(np.float32),
         part=np.zeros(SPLATS, np.int32),
     )
     return Avatar(info, _rig(), gaussians, _lighting(rng), _view(), _png(rng, WIDTH, HEIGHT, 3), _png(rng, 8, 8, 4))
