@@ -97,9 +97,9 @@ def pose_correctives(
     for joint, side in ((LEFT_EYE, "Left"), (RIGHT_EYE, "Right")):
         for pair, sine, cosine in ((("Down", "Up"), 7, 4), (("Out", "In"), 2, 0)):
             ends = [_look(f"eyeLook{end}Left", side) for end in pair]
-            wanted = np.stack([
-                _corrective(mean, joints[joint], weights[:, joint], rotation, shapes[name]) for name, rotation in ends
-            ])
+            wanted = np.stack(
+                [_corrective(mean, joints[joint], weights[:, joint], rotation, shapes[name]) for name, rotation in ends]
+            )
             entries = np.array([(r - np.eye(3)).ravel()[[sine, cosine]] for _, r in ends])
             solved = np.tensordot(np.linalg.inv(entries), wanted, 1)
             posedirs[:, :, 9 * (joint - 1) + sine] = solved[0]

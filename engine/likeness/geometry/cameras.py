@@ -57,9 +57,7 @@ class Camera:
         homogeneous = (_on_plane(in_camera) if self.lens.orthographic else in_camera) @ self.K.T
         return homogeneous[..., :2] / homogeneous[..., 2:], depth
 
-    def unproject(
-        self, pixels: Float[np.ndarray, "*n 2"], depth: Float[np.ndarray, "*n"]
-    ) -> Float[np.ndarray, "*n 3"]:
+    def unproject(self, pixels: Float[np.ndarray, "*n 2"], depth: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n 3"]:
         """Take pixels at a depth (metres) back into head space; the inverse of `project`."""
         homogeneous = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
         on_plane = homogeneous @ np.linalg.inv(self.K).T

@@ -80,9 +80,7 @@ def eyeballs(flame: HeadAssets) -> Int[np.ndarray, "V"]:
     return np.where(part == skin, 0, np.where(flame.v_template[:, 0] > 0, 1, 2))
 
 
-def map_head(
-    flame: HeadAssets, open_head: HeadAssets, embedding: Embedding, seen: Bool[np.ndarray, "F"]
-) -> HeadMap:
+def map_head(flame: HeadAssets, open_head: HeadAssets, embedding: Embedding, seen: Bool[np.ndarray, "F"]) -> HeadMap:
     """Register Open Head to a FLAME head, both as their templates, by landmarks and closest points.
 
     `embedding` is FLAME's, `seen` are its triangles that show from outside.

@@ -82,4 +82,3 @@ def _clinging(
     nearest = closest_points(vertices, surface, normals)
     follow = np.where(walls, np.exp(-((nearest.distance / CLING) ** 2)), 0)
     return nearest.on(flame.exprdirs, flame.faces) * follow[:, None, None]
-

@@ -179,9 +179,7 @@ def _prepared(rig: Rig, shapes: Float[np.ndarray, "V 3 E"], posedirs: Float[np.n
     )
 
 
-def bake_rig(
-    assets: HeadAssets, betas: Float[np.ndarray, "S"], offsets: Float[np.ndarray, "V 3"] | None = None
-) -> Rig:
+def bake_rig(assets: HeadAssets, betas: Float[np.ndarray, "S"], offsets: Float[np.ndarray, "V 3"] | None = None) -> Rig:
     """Bake an identity into an avatar's rig, without a scaffold."""
     prepared = prepare_identity(assets, betas, offsets)
     part_of_region = np.array([PART_OF_REGION.get(name, Part.SKIN) for name in REGION_NAMES], np.int32)

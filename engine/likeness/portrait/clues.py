@@ -88,9 +88,7 @@ def measure_clues(
 
 def _local_background(
     rgb: Float[np.ndarray, "S S 3"], member: Float[np.ndarray, "S S"], radius: float
-) -> tuple[
-    Float[np.ndarray, "S S 3"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]
-]:
+) -> tuple[Float[np.ndarray, "S S 3"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"], Float[np.ndarray, "S S"]]:
     """Mean colour of the members nearby, root mean square distance of those near it, their share, and that of all.
 
     Outliers are weighed down ever more strictly, so that strands over a plain wall do not count as the wall.

@@ -75,9 +75,7 @@ def choose_face(photograph: Photograph, index: int | None = None) -> tuple[Detec
     return face, _choice_warning(len(search.faces), usable[0]) + _quality_warnings(photograph, face)
 
 
-def _choose_by_index(
-    photograph: Photograph, faces: list[DetectedFace], index: int
-) -> tuple[DetectedFace, list[str]]:
+def _choose_by_index(photograph: Photograph, faces: list[DetectedFace], index: int) -> tuple[DetectedFace, list[str]]:
     if not 1 <= index <= len(faces):
         count = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise UsageError("face.index", f"There is no face {index}; the picture has {count}.", "Choose another --face.")
@@ -265,9 +263,7 @@ def _measure_face(rgb: UInt8[np.ndarray, "H W 3"], center: np.ndarray, size: flo
     return DetectedFace(middle[:, :2], _yaw_degrees(middle), _spread(meshes, size))
 
 
-def _first_mesh(
-    rgb: UInt8[np.ndarray, "H W 3"], center: np.ndarray, size: float
-) -> Float[np.ndarray, "478 3"] | None:
+def _first_mesh(rgb: UInt8[np.ndarray, "H W 3"], center: np.ndarray, size: float) -> Float[np.ndarray, "478 3"] | None:
     for side in FIRST_CROP_SIDES:
         mesh = _mesh_in(rgb, _square_around(center, side * size))
         if mesh is not None:

@@ -31,7 +31,6 @@ MIDLINE = 0.004
 IRISES = slice(468, 478)
 
 
-
 @dataclass(frozen=True)
 class Stage:
     """A head to detect landmarks on. V vertices, F triangles; metres, head space."""

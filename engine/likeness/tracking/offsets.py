@@ -68,15 +68,11 @@ def graph_laplacian(faces: Int[np.ndarray, "F 3"], count: int) -> sparse.csr_mat
     return sparse.diags(used) - sparse.diags(used / np.maximum(degree, 1)) @ adjacency
 
 
-def solve_plane(
-    assets: HeadAssets, laplacian: sparse.csr_matrix, targets: Targets
-) -> Float[np.ndarray, "V 2"]:
+def solve_plane(assets: HeadAssets, laplacian: sparse.csr_matrix, targets: Targets) -> Float[np.ndarray, "V 2"]:
     """Return the displacement of all vertices in the picture's plane, metres; zero off the skin."""
     count = len(assets.v_template)
     rows = np.repeat(np.arange(len(targets.corners)), 3)
-    points = sparse.csr_matrix(
-        (targets.bary.ravel(), (rows, targets.corners.ravel())), (len(targets.corners), count)
-    )
+    points = sparse.csr_matrix((targets.bary.ravel(), (rows, targets.corners.ravel())), (len(targets.corners), count))
     pull = points.T @ sparse.diags(targets.weights)
     system = pull @ points + STIFFNESS * laplacian.T @ laplacian + REST * sparse.identity(count)
     return splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
@@ -94,7 +90,7 @@ def lift_plane(
     own = np.clip((cosine - UNSEEN) / (SEEN - UNSEEN), 0, 1)
     mirrored = offsets[assets.mirror] * (-1.0, 1.0, 1.0)
     other = own[assets.mirror] * (1 - own)
-    return (own[:, None] * offsets + other[:, None] * mirrored + ((1 - own) - other)[:, None] * offsets)
+    return own[:, None] * offsets + other[:, None] * mirrored + ((1 - own) - other)[:, None] * offsets
 
 
 def carry_riders(assets: HeadAssets, offsets: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:

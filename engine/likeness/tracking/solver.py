@@ -89,9 +89,7 @@ def total_cost(terms: Sequence[Term], state: FitState) -> float:
     return 0.5 * sum(float(residual @ residual) for residual in (term.residuals(state) for term in terms))
 
 
-def normal_equations(
-    terms: Sequence[Term], state: FitState
-) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, "P"]]:
+def normal_equations(terms: Sequence[Term], state: FitState) -> tuple[Float[np.ndarray, "P P"], Float[np.ndarray, "P"]]:
     """Return J^T J and J^T r over all terms."""
     hessian, gradient = np.zeros((state.size, state.size)), np.zeros(state.size)
     for term in terms:

@@ -64,9 +64,7 @@ def test_a_blink_hides_the_eyes_from_every_side(open_head, identities):
 
 def test_the_opening_shrinks_evenly(open_head):
     prepared = prepare_identity(open_head, np.zeros(open_head.shapedirs.shape[-1]))
-    seen = [
-        visible_eye_pixels(open_head, with_controls(prepared, **both("eyeBlink", t))) for t in (0, 0.25, 0.5, 0.75)
-    ]
+    seen = [visible_eye_pixels(open_head, with_controls(prepared, **both("eyeBlink", t))) for t in (0, 0.25, 0.5, 0.75)]
     np.testing.assert_allclose(np.array(seen) / seen[0], [1, 0.75, 0.5, 0.25], atol=0.12)
 
 

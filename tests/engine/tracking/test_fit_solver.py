@@ -13,9 +13,7 @@ from likeness.tracking.terms import ExpressionPrior, IdentityPrior, LandmarkTerm
 def test_perfect_landmarks_are_met(open_head: HeadAssets, vertices: LinearPoints, state: FitState) -> None:
     points = embedded_landmarks(vertices, open_head)
     observed = project(points, state)
-    start = initial_state(
-        points, observed, np.ones(478), center=state.center, distance=1.0, identity=len(state.betas)
-    )
+    start = initial_state(points, observed, np.ones(478), center=state.center, distance=1.0, identity=len(state.betas))
     terms = [LandmarkTerm(points, observed, np.ones(478)), IdentityPrior(100.0), ExpressionPrior(np.ones(52), 0.0)]
     fitted = minimize(lambda _: terms, start, free=np.ones(start.size, bool), iterations=40)
     assert np.abs(project(points, fitted) - observed).max() < 0.3
