@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from likeness.contract.lighting import GAMMA, basis
 from likeness.geometry.cameras import Camera, look_at_face
 from likeness.geometry.frames import vertex_normals
 from likeness.rendering.mesh import rasterize_mesh
@@ -23,8 +24,6 @@ SHADOW_BIAS = 0.004
 """How far over the surface visibility is asked for, metres: a coarse mesh must not shade itself."""
 BOUNCE = 0.4
 """Share of the even light that comes back from skin where it hides the sky."""
-GAMMA = 2.2
-"""Colours to the power of this are proportional to light."""
 EVEN = np.array([0, 1, 1, 1, 3, 3, 3, 3, 3.0])
 """How much the harmonics are damped beside each other: the finer the more."""
 DAMPING, TINT = 0.01, 0.03
@@ -53,7 +52,7 @@ def light_transfer(
     transfer = np.zeros((len(vertices), 9))
     for direction in _sky(DIRECTIONS):
         cosine = np.clip(normals @ direction, 0, None)
-        transfer += (cosine * _sees_sky(vertices, faces, points, direction, pivot))[:, None] * harmonics(direction)
+        transfer += (cosine * _sees_sky(vertices, faces, points, direction, pivot))[:, None] * basis(direction)
     transfer *= 4 / DIRECTIONS
     transfer[:, 0] += BOUNCE * np.clip(1 - transfer[:, 0], 0, None)
     return transfer
@@ -100,15 +99,6 @@ def shading(transfer: Float[np.ndarray, "V 9"], light: Float[np.ndarray, "9 3"])
     linear = transfer @ light
     usual = np.maximum(light[0], DARKEST**GAMMA)
     return np.maximum(linear, DIMMEST * usual) ** (1 / GAMMA)
-
-
-def harmonics(direction: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
-    """Real spherical harmonics up to order two of unit directions, scaled so that the first is 1."""
-    x, y, z = np.moveaxis(direction, -1, 0)
-    second = np.sqrt(15) * np.stack([x * y, y * z, x * z, (x * x - y * y) / 2], -1)
-    zonal = np.sqrt(5) / 2 * (3 * z * z - 1)[..., None]
-    first = np.sqrt(3) * np.stack([x, y, z], -1)
-    return np.concatenate([np.ones_like(zonal), first, second, zonal], -1)
 
 
 def _sky(count: int) -> Float[np.ndarray, "D 3"]:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
+from likeness.contract.lighting import GAMMA
+from likeness.contract.lighting import basis as harmonics
 from likeness.geometry.frames import vertex_normals
 from likeness.head.assets import REGION_NAMES
-from likeness.lifting.lighting import GAMMA, fit_light, harmonics, light_transfer, shading
+from likeness.lifting.lighting import fit_light, light_transfer, shading
 
 
 @pytest.fixture
