@@ -37,8 +37,9 @@ def load() -> Ready:
 
 
 def warm_up() -> None:
-    """Start what would otherwise start within the first job: lifting with torch, and the detectors."""
+    """Start what would otherwise start within the first job: lifting, detectors, and what torch's optimizer imports."""
     import numpy as np
+    import torch
 
     from likeness.avatar.create import load_lifting
     from likeness.portrait import detectors
@@ -49,6 +50,7 @@ def warm_up() -> None:
         detectors.detect_boxes(black, full_range=full_range)
     for look in (detectors.detect_mesh, detectors.segment_selfie, detectors.segment_pose):
         look(black)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 
 def create(request: CreateAvatar, progress: Progress) -> AvatarCreated:
